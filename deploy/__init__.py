@@ -1,0 +1,1 @@
+"""Everything that puts Deskstream onto a machine: image, profiles, embedded stack."""
