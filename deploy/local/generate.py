@@ -65,7 +65,9 @@ def main(arguments: list[str]) -> int:
     """Write the generated code, or with `--check` only compare it. Returns the exit code."""
     wanted, present = _rendered(), _committed()
     if "--check" in arguments:
-        differing = sorted(str(name) for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
+        differing = sorted(
+            str(name) for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)
+        )
         if differing:
             print(f"services/contracts is not what proto/ gives ({', '.join(differing)}): run `make proto` and commit.")
         return 1 if differing else 0
