@@ -1,1 +1,1 @@
-"""Deskstream: services that hear one ticket stream, do one job each, and say what they did on the same stream."""
+"""Deskstream: a service desk whose every channel speaks to one ticket stream (see README.md)."""

@@ -1,0 +1,1 @@
+"""Words every service says. Standard library only, no input or output."""

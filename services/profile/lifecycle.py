@@ -1,0 +1,86 @@
+"""The lifecycle facet: states, and who may take which action from where (section 5 of the requirements)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+Guard = Literal[
+    "caller_is_assignee",
+    "caller_is_project_manager",
+    "project_has_manager",
+    "target_on_duty",
+    "target_in_project",
+    "target_is_not_engineer",
+    "callback_done",
+    "user_confirmed",
+    "path_online",
+    "path_dispatched",
+]
+"""Judgements dispatch knows; each refuses with a sentence of its own."""
+
+Effect = Literal[
+    "assign_target",
+    "assign_project_manager",
+    "assign_engineer",
+    "assign_caller",
+    "assign_role_on_duty",
+    "assign_nobody",
+    "route",
+    "count_hand_back",
+    "count_dispatch",
+    "count_failed_dispatch",
+    "accept_as_project_manager",
+    "new_cycle",
+    "path_online",
+    "path_dispatched",
+]
+"""What else an action does to the ticket; dispatch implements each once."""
+
+
+class State(BaseModel):
+    """One state, its Chinese and English name and its phase."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    zh: str
+    en: str
+    phase: Literal["new", "open", "resolved", "closed", "cancelled"]
+
+
+class Transition(BaseModel):
+    """One row of the lifecycle table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Key
+    from_: tuple[Key, ...] = Field(alias="from", min_length=1)
+    to: Key
+    roles: tuple[Key, ...]
+    """Neutral roles that may take it; "system" for steps the platform takes itself."""
+    event: Key
+    """Past-tense name said as ticket.<event>."""
+    marks: tuple[Key, ...] = ()
+    """Milestones set by it."""
+    requires: tuple[Key, ...] = ()
+    """"reason", "target", or names of values that must be given: solution, steps, remaining, type, grade ..."""
+    guards: tuple[Guard, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    effect_role: Key | None = None
+    """Role for assign_role_on_duty."""
+    source: str = ""
+
+
+class Lifecycle(BaseModel):
+    """The table of a profile."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    initial: Key
+    opening: tuple[Key, ...] = ()
+    """Actions the platform takes by itself on a new ticket, in order, as far as their requirements hold."""
+    states: dict[Key, State]
+    transitions: tuple[Transition, ...]
