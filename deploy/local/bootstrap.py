@@ -28,13 +28,13 @@ def choose_python(running: tuple[int, int], find: Callable[[str], str | None]) -
     """The interpreter to build .venv with: this one, else the newest supported one on PATH."""
     if running in SUPPORTED:
         return sys.executable
-    for version in reversed(SUPPORTED):
-        found = find("python%d.%d" % version)
+    for major, minor in reversed(SUPPORTED):
+        found = find(f"python{major}.{minor}")
         if found:
             return found
     raise Missing(
-        "Deskstream needs Python 3.11, 3.12 or 3.13, and this is %d.%d: install one of them "
-        "(on Debian or Ubuntu: `sudo apt-get install python3.12 python3.12-venv`) and run make again." % running
+        f"Deskstream needs Python 3.11, 3.12 or 3.13, and this is {running[0]}.{running[1]}: install one of them "
+        "(on Debian or Ubuntu: `sudo apt-get install python3.12 python3.12-venv`) and run make again."
     )
 
 

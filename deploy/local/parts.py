@@ -1,0 +1,66 @@
+"""The platform's processes on a laptop: every service in one worker and one server, and the edges of the house."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local import probes
+from deploy.local.ports import LOOPBACK, Ports
+from deploy.local.supervise import Part
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(amqp_uri: str, mongodb_uri: str, run: Path, ports: Ports) -> dict[str, str]:
+    """What every process of the platform is told (services/runtime/settings.py reads it)."""
+    grpc, gateway, smtp = ports.get("grpc", 50051), ports.get("gateway", 8080), ports.get("smtp", 2525)
+    keys = run / "keys"
+    return {
+        "AMQP_URI": amqp_uri,
+        "MONGODB_URI": mongodb_uri,
+        "DESKSTREAM_POLICY_DIR": str(ROOT / "deploy" / "policy"),
+        "DESKSTREAM_GRPC_BIND": f"{LOOPBACK}:{grpc}",
+        "DESKSTREAM_GRPC_TARGET": f"{LOOPBACK}:{grpc}",
+        "DESKSTREAM_GATEWAY_BIND": f"{LOOPBACK}:{gateway}",
+        "DESKSTREAM_PUBLIC_URL": f"http://{LOOPBACK}:{gateway}",
+        "DESKSTREAM_SMTP_BIND": f"{LOOPBACK}:{smtp}",
+        "DESKSTREAM_TOKEN_PRIVATE_KEY": str(keys / "token.jwk"),
+        "DESKSTREAM_TOKEN_PUBLIC_KEY": str(keys / "token.pub.jwk"),
+        "DESKSTREAM_SERVICE_TOKEN": str(keys / "service.token"),
+    }
+
+
+def platform_parts(env: Mapping[str, str], ports: Ports) -> list[Part]:
+    """The processes in the order they are waited for. `env` is what `environment` gave, with anything of one's own."""
+
+    def part(name: str, module: str, role: str, ready: probes.Probe, **more: str) -> Part:
+        return Part(name, [sys.executable, "-m", module, *role.split()], {**env, **more}, ready, cwd=ROOT)
+
+    worker_metrics = ports.get("worker_metrics")
+    return [
+        part(
+            "worker",
+            "services",
+            "all worker",
+            probes.http(f"http://{LOOPBACK}:{worker_metrics}/readyz"),
+            DESKSTREAM_METRICS_PORT=str(worker_metrics),
+        ),
+        part("server", "services", "all server", probes.grpc_health(env["DESKSTREAM_GRPC_TARGET"])),
+        part("smtp", "services.intake", "smtp", probes.tcp(_port(env["DESKSTREAM_SMTP_BIND"]))),
+        part("gateway", "services.gateway", "server", probes.tcp(_port(env["DESKSTREAM_GATEWAY_BIND"]))),
+    ]
+
+
+def addresses(env: Mapping[str, str]) -> dict[str, str]:
+    """What a newcomer wants to open, by its name."""
+    return {
+        "console, form, wallboard": env["DESKSTREAM_PUBLIC_URL"],
+        "e-mail (SMTP)": env["DESKSTREAM_SMTP_BIND"],
+        "gRPC": env["DESKSTREAM_GRPC_TARGET"],
+    }
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])

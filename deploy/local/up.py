@@ -1,0 +1,60 @@
+"""`make up`: the embedded stack and the platform in the foreground until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from deploy.local.broker import Broker
+from deploy.local.children import Trouble
+from deploy.local.database import Database
+from deploy.local.parts import addresses, environment, platform_parts
+from deploy.local.ports import Ports
+from deploy.local.run_folder import RUN, held
+from deploy.local.supervise import Server, Supervisor
+
+
+def infrastructure(supervisor: Supervisor, folder: Path, ports: Ports) -> tuple[str, str]:
+    """Start broker and database under `folder`, or take AMQP_URI / MONGODB_URI. Returns both addresses."""
+    embedded: list[tuple[str, Server]] = []
+    amqp_uri, mongodb_uri = os.environ.get("AMQP_URI", ""), os.environ.get("MONGODB_URI", "")
+    broker, database = Broker(folder / "broker", ports=ports), Database(folder / "database", ports=ports)
+    if not amqp_uri:
+        embedded.append(("broker", broker))
+    if not mongodb_uri:
+        # Before the broker: it is ready long before, and is so no longer waited for.
+        embedded.insert(0, ("database", database))
+    supervisor.bring_up(embedded)
+    return amqp_uri or broker.uri, mongodb_uri or database.uri
+
+
+def make_keys(folder: Path) -> None:
+    """Keys of tokens and the adapters' own token, once; readable by nobody else."""
+    try:
+        from services.runtime import identity
+    except ModuleNotFoundError as missing:
+        raise Trouble(f"The platform is incomplete ({missing}): `make up ARGS=--infra-only` runs without it.") from None
+    identity.make_keys(folder)
+
+
+def main(arguments: list[str]) -> int:
+    """Run until an interrupt. `--infra-only`: broker and database alone. Raises `Trouble` for what people must know."""
+    infra_only = "--infra-only" in arguments
+    began = time.monotonic()
+    with held(RUN, "up"), Supervisor(RUN / "log") as supervisor:
+        ports = Ports(RUN)
+        print("Starting Deskstream (logs in .run/log, Ctrl-C ends everything):", flush=True)
+        amqp_uri, mongodb_uri = infrastructure(supervisor, RUN, ports)
+        shown = {"AMQP_URI": amqp_uri, "MONGODB_URI": mongodb_uri}
+        if not infra_only:
+            make_keys(RUN / "keys")
+            env = environment(amqp_uri, mongodb_uri, RUN, ports)
+            supervisor.bring_up(platform_parts(env, ports))
+            shown = {**addresses(env), **shown}
+        print(f"Ready in {time.monotonic() - began:.1f} s:")
+        for name, address in shown.items():
+            print(f"  {name:<26}{address}")
+        print("", end="", flush=True)
+        supervisor.watch()
+    return 0
