@@ -1,0 +1,59 @@
+"""The clock a process lives by: the machine's, or one that a journey moves forward for all processes at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.kernel.clock import Clock, SystemClock
+from services.runtime.settings import Settings
+
+_LOOK_EVERY = 0.02
+
+
+class JourneyClock:
+    """The machine's clock plus an offset kept in a file, so that separate processes move together.
+
+    The file is looked at no more often than every 20 ms; a missing file means no offset.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._offset = timedelta()
+        self._looked = 0.0
+        self._stamp = 0
+
+    def now(self) -> datetime:
+        """The machine's time plus the offset, aware UTC."""
+        self._look()
+        return datetime.now(UTC) + self._offset
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked < _LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
+        try:
+            stamp = self._file.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._offset = timedelta(seconds=float(json.loads(self._file.read_text())["offset_seconds"]))
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._offset = timedelta()
+
+
+def move(file: Path, forward: timedelta) -> None:
+    """Moves the journey's clock forward; it never goes back."""
+    if forward < timedelta():
+        raise ValueError("the journey's clock only moves forward")
+    offset = float(json.loads(file.read_text())["offset_seconds"]) if file.exists() else 0.0
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps({"offset_seconds": offset + forward.total_seconds()}))
+    os.replace(fresh, file)
+
+
+def clock_from(settings: Settings) -> Clock:
+    """The clock the settings ask for."""
+    return JourneyClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
