@@ -82,5 +82,12 @@ class Lifecycle(BaseModel):
     initial: Key
     opening: tuple[Key, ...] = ()
     """Actions the platform takes by itself on a new ticket, in order, as far as their requirements hold."""
+    hears: dict[str, tuple[Key, ...]] = {}
+    """Routing key heard about a ticket (callback.completed ...) to the actions the platform then takes, in order, each
+    only if the ticket's state has it."""
     states: dict[Key, State]
     transitions: tuple[Transition, ...]
+
+    def rows(self, state: str, action: str) -> tuple[Transition, ...]:
+        """Rows of an action from a state; several only when guards such as path_online tell them apart."""
+        return tuple(row for row in self.transitions if row.action == action and state in row.from_)

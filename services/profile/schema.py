@@ -140,6 +140,8 @@ class FormField(Facet):
     required: bool = False
     choices: tuple[Entry, ...] = ()
     help: Label | None = None
+    any_of: tuple[Name, ...] = ()
+    """Given as soon as one of these draft fields is: "contact" is phone, email or im (A7)."""
 
 
 class Grade(Facet):

@@ -1,0 +1,202 @@
+"""Does everything a profile names exist? Cross checks that the types of the facets cannot make (S5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from services.profile.calendar_checks import check_calendars
+from services.profile.faults import Finding, Path
+from services.profile.lifecycle_checks import check_lifecycle
+from services.profile.people_checks import check_organisation
+from services.profile.schema import Condition, Profile
+
+PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
+"""Set by the platform itself; every other milestone a clock names must be marked by a transition."""
+
+SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role"})
+
+_EVENTS = frozenset(
+    {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
+    | {f"escalation.{event}" for event in ("raised", "climbed", "acknowledged", "ended")}
+    | {
+        f"callback.{event}"
+        for event in ("due", "attempted", "rescheduled", "completed", "unsolved", "unreachable", "cancelled")
+    }
+    | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
+)
+
+
+def check_profile(profile: Profile) -> Iterator[Finding]:
+    """Every cross fault of a profile whose types are right."""
+    roles = frozenset(profile.roles)
+    yield from _about(profile)
+    yield from check_calendars(profile)
+    yield from check_lifecycle(profile.lifecycle, roles)
+    yield from _defaults(profile)
+    yield from _routing(profile)
+    yield from _clocks(profile)
+    yield from _escalation(profile)
+    yield from _callback(profile)
+    yield from _notices(profile)
+    yield from check_organisation(profile)
+
+
+def unknown(path: Path, kind: str, name: str, known: Iterable[str]) -> Finding:
+    """The sentence for a name that nothing carries."""
+    listed = ", ".join(sorted(known)) or "none yet"
+    return path, f'there is no {kind} "{name}"; add it or name one of: {listed}'
+
+
+def duplicates(path: Path, kind: str, names: Iterable[str], key: str = "key") -> Iterator[Finding]:
+    """A finding for every name that stood before."""
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield (*path, index, key), f'{kind} "{name}" appears twice; give each its own {key}'
+        seen.add(name)
+
+
+def _about(profile: Profile) -> Iterator[Finding]:
+    try:
+        ZoneInfo(profile.profile.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield ("profile", "timezone"), f'there is no zone "{profile.profile.timezone}"; write one such as Asia/Shanghai'
+    yield from duplicates(("channels",), "channel", profile.channels, key="name")
+
+
+def _defaults(profile: Profile) -> Iterator[Finding]:
+    types, grades = [each.key for each in profile.types], [each.key for each in profile.grading.grades]
+    yield from duplicates(("types",), "type", types)
+    yield from duplicates(("grading", "grades"), "grade", grades)
+    yield from duplicates(("entries",), "entry", [each.key for each in profile.entries])
+    yield from duplicates(("form",), "field", [each.name for each in profile.form], key="name")
+    if profile.default_type not in types:
+        yield unknown(("default_type",), "type", profile.default_type, types)
+    if profile.grading.default is not None and profile.grading.default not in grades:
+        yield unknown(("grading", "default"), "grade", profile.grading.default, grades)
+    for index, each in enumerate(profile.form):
+        if each.kind == "choice" and not each.choices and each.name not in ("type", "entry", "project", "grade"):
+            yield ("form", index, "choices"), "a choice needs choices; list them or use kind: text"
+
+
+def check_condition(profile: Profile, when: Condition, path: Path) -> Iterator[Finding]:
+    """Every value a condition compares with must exist."""
+    known: dict[str, Iterable[str]] = {
+        "type": [each.key for each in profile.types],
+        "grade": [each.key for each in profile.grading.grades],
+        "entry": [each.key for each in profile.entries],
+        "channel": profile.channels,
+        "project": [each.id for each in profile.organisation.projects],
+        "path": ("online", "dispatched"),
+    }
+    for field, names in known.items():
+        for index, name in enumerate(getattr(when, field)):
+            if name not in names:
+                yield unknown((*path, field, index), field, name, names)
+
+
+def _routing(profile: Profile) -> Iterator[Finding]:
+    teams = [team.id for team in profile.organisation.teams]
+    people = {person.id: person for person in profile.organisation.people}
+    yield from duplicates(("routing", "rules"), "rule", [rule.id for rule in profile.routing.rules], key="id")
+    for index, rule in enumerate(profile.routing.rules):
+        here: Path = ("routing", "rules", index)
+        yield from check_condition(profile, rule.when, (*here, "when"))
+        if rule.to.team not in teams:
+            yield unknown((*here, "to", "team"), "team", rule.to.team, teams)
+        if rule.to.person is not None and rule.to.person not in people:
+            yield unknown((*here, "to", "person"), "person", rule.to.person, people)
+    for field in ("unmatched_team", "out_of_hours_team"):
+        team = getattr(profile.routing, field)
+        if team is not None and team not in teams:
+            yield unknown(("routing", field), "team", team, teams)
+
+
+def _clocks(profile: Profile) -> Iterator[Finding]:
+    clocks = profile.sla.clocks
+    grades = {each.key for each in profile.grading.grades}
+    marked = PLATFORM_MILESTONES | {mark for row in profile.lifecycle.transitions for mark in row.marks}
+    yield from duplicates(("sla", "clocks"), "clock", [clock.name for clock in clocks], key="name")
+    for index, clock in enumerate(clocks):
+        here: Path = ("sla", "clocks", index)
+        yield from check_condition(profile, clock.when, (*here, "when"))
+        for field, milestone in (("start", clock.start), ("stop", clock.stop)):
+            if milestone not in marked:
+                yield (
+                    (*here, field),
+                    f'no transition marks the milestone "{milestone}"; mark it or name one of: {", ".join(sorted(marked))}',
+                )
+        for grade in clock.limit:
+            if grade != "default" and grade not in grades:
+                yield unknown((*here, "limit", grade), "grade", grade, grades | {"default"})
+        if not clock.limit:
+            yield (*here, "limit"), "a clock without a limit never runs; give one by grade or a default"
+        if clock.calendar not in profile.calendars:
+            yield unknown((*here, "calendar"), "calendar", clock.calendar, profile.calendars)
+        for position, fraction in enumerate(clock.warn):
+            if not 0 < fraction < 1:
+                yield (
+                    (*here, "warn", position),
+                    "a warning stands between 0 and 1; write 0.8 for four fifths of the limit",
+                )
+        if clock.only_if_breached is not None and (
+            clock.only_if_breached == clock.name or clock.only_if_breached not in {each.name for each in clocks}
+        ):
+            yield unknown((*here, "only_if_breached"), "other clock", clock.only_if_breached, {c.name for c in clocks})
+
+
+def _escalation(profile: Profile) -> Iterator[Finding]:
+    escalation = profile.sla.escalation
+    for index, role in enumerate(escalation.chain):
+        if role not in profile.roles:
+            yield unknown(("sla", "escalation", "chain", index), "role", role, profile.roles)
+    if escalation.calendar not in profile.calendars:
+        yield unknown(("sla", "escalation", "calendar"), "calendar", escalation.calendar, profile.calendars)
+    if escalation.chain and escalation.every.seconds <= 0:
+        yield ("sla", "escalation", "every"), "the chain needs a pause between rungs; write a duration such as 30m"
+    for index, role in enumerate(profile.sla.warn_roles):
+        if role not in profile.roles and role not in SPECIAL_RECIPIENTS:
+            yield unknown(("sla", "warn_roles", index), "role", role, profile.roles)
+
+
+def _callback(profile: Profile) -> Iterator[Finding]:
+    if profile.callback is not None:
+        for path, roles in profile.callback.roles.items():
+            for index, role in enumerate(roles):
+                if role not in profile.roles:
+                    yield unknown(("callback", "roles", path, index), "role", role, profile.roles)
+    guarded = any("callback_done" in row.guards for row in profile.lifecycle.transitions)
+    if guarded and profile.callback is None:
+        yield (
+            ("lifecycle",),
+            "a step waits for a callback but the profile has no callback facet; add one or drop the guard",
+        )
+    if profile.survey is not None:
+        yield from duplicates(("survey", "questions"), "question", [q.key for q in profile.survey.questions])
+        for index, question in enumerate(profile.survey.questions):
+            here: Path = ("survey", "questions", index)
+            if question.kind == "choice" and not question.options:
+                yield (*here, "options"), "a choice needs options; list them"
+            if question.kind == "int" and question.min >= question.max:
+                yield (*here, "max"), "the range is empty; let max be greater than min"
+
+
+def _notices(profile: Profile) -> Iterator[Finding]:
+    events = _EVENTS | {f"ticket.{row.event}" for row in profile.lifecycle.transitions}
+    recipients = SPECIAL_RECIPIENTS | frozenset(profile.roles)
+    for index, rule in enumerate(profile.notices.rules):
+        here: Path = ("notices", "rules", index)
+        yield from check_condition(profile, rule.when, (*here, "when"))
+        if rule.on not in events:
+            yield unknown((*here, "on"), "event", rule.on, events)
+        for position, recipient in enumerate(rule.to):
+            if recipient not in recipients:
+                yield unknown((*here, "to", position), "recipient", recipient, recipients)
+        if rule.template not in profile.notices.templates:
+            yield unknown((*here, "template"), "template", rule.template, profile.notices.templates)
+    for name, texts in profile.notices.templates.items():
+        for language in get_args(profile.profile.model_fields["language"].annotation):
+            if language not in texts:
+                yield ("notices", "templates", name), f"the text in {language} is missing; add it under {language}:"

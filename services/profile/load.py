@@ -1,0 +1,206 @@
+"""Loads a profile: a folder of YAML files, merged, validated, given a version that follows from its content (S1, S4, S5)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.kernel.errors import Missing
+from services.profile.checks import check_profile
+from services.profile.faults import Path, ProfileFault, ProfileFaults, field_name
+from services.profile.lookups import Lookups
+from services.profile.schema import Profile
+from services.profile.source import Source, read
+from services.profile.wording import sentence
+
+MOST_FILES = 60
+_DEEPEST_EXTENDS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedProfile:
+    """A valid profile. `version` is the declared one, "+", and 8 hexadecimal digits of its content's SHA-256."""
+
+    profile: Profile
+    version: str
+    facets: Mapping[str, Any]
+    """The merged facets as they stood in the files, for keeping every version applied (D18)."""
+
+    @property
+    def name(self) -> str:
+        return self.profile.profile.name
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """People, customers, projects, labels by what one has at hand."""
+        return Lookups(self.profile)
+
+
+class Profiles:
+    """The profiles of this installation."""
+
+    def __init__(self, loaded: Iterable[LoadedProfile], default: str = "") -> None:
+        self._by_name = {each.name: each for each in loaded}
+        self._default = default or next(iter(self._by_name), "")
+
+    @property
+    def default(self) -> LoadedProfile:
+        """The profile of a request that names none."""
+        return self.get(self._default)
+
+    def get(self, name: str) -> LoadedProfile:
+        """The profile of that name, the default one for an empty name; Missing when there is none."""
+        wanted = name or self._default
+        if wanted not in self._by_name:
+            raise Missing(f'There is no profile "{wanted}"; name one of: {", ".join(self._by_name)}.')
+        return self._by_name[wanted]
+
+    def __iter__(self) -> Any:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+
+def load_all(folder: FilePath | str, names: str | Iterable[str], default: str = "") -> Profiles:
+    """Loads the named profiles (a list, or text with commas) from folders under `folder`; ProfileFaults lists all faults."""
+    wanted = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    loaded: list[LoadedProfile] = []
+    faults: list[ProfileFault] = []
+    for name in filter(None, wanted):
+        try:
+            loaded.append(load(FilePath(folder) / name))
+        except ProfileFaults as refused:
+            faults.extend(refused.found)
+    if default and default not in {each.name for each in loaded} and not faults:
+        raise Missing(f'The default profile "{default}" is not among those loaded ({", ".join(wanted)}); add it.')
+    if faults:
+        raise ProfileFaults(faults)
+    return Profiles(loaded, default)
+
+
+def load(folder: FilePath | str) -> LoadedProfile:
+    """Loads one profile folder; raises ProfileFaults with every fault found."""
+    merged = _Merged()
+    _merge(merged, FilePath(folder), ())
+    if merged.faults:
+        raise ProfileFaults(merged.faults)
+    return _judge(merged.values, merged.place, name=FilePath(folder).name)
+
+
+def restore(facets: Mapping[str, Any]) -> LoadedProfile:
+    """A profile from its kept facets (`LoadedProfile.facets`): any past version can be read again (S4)."""
+    return _judge(dict(facets), lambda path: ProfileFault("(kept)", 1, field_name(path), ""))
+
+
+def check(folder: FilePath | str) -> list[str]:
+    """The faults of a profile folder as "file:line: field: sentence with remedy"; empty when it is fine."""
+    try:
+        load(folder)
+    except ProfileFaults as refused:
+        return [str(fault) for fault in refused.found]
+    return []
+
+
+def content_version(declared: str, facets: Mapping[str, Any]) -> str:
+    """Declared version and digest of the facets; comments and the order of keys do not count."""
+    canonical = json.dumps(facets, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return f"{declared}+{hashlib.sha256(canonical.encode()).hexdigest()[:8]}"
+
+
+class _Merged:
+    """Facets of all files of a folder and where each stands."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.sources: dict[str, Source] = {}
+        self.faults: list[ProfileFault] = []
+
+    def place(self, path: Path) -> ProfileFault:
+        """File and line of a path, or of the nearest thing around it that stands in a file."""
+        first = path[0] if path else ""
+        source = self.sources.get(str(first)) or self.sources.get("profile") or next(iter(self.sources.values()), None)
+        if source is None:
+            return ProfileFault("(empty)", 1, field_name(path), "")
+        for length in range(len(path), 0, -1):
+            if path[:length] in source.lines:
+                return ProfileFault(source.file, source.lines[path[:length]], field_name(path), "")
+        return ProfileFault(source.file, 1, field_name(path), "")
+
+
+def _merge(merged: _Merged, folder: FilePath, below: tuple[str, ...]) -> None:
+    shown = folder.name
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]) if folder.is_dir() else []
+    if not files:
+        merged.faults.append(ProfileFault(f"{shown}/", 1, "(file)", "there is no YAML file here; add about.yaml"))
+        return
+    if len(files) > MOST_FILES:
+        merged.faults.append(ProfileFault(f"{shown}/", 1, "(file)", f"more than {MOST_FILES} files; merge some"))
+        return
+    mine: dict[str, Source] = {}
+    for file in files:
+        source = read(f"{shown}/{file.name}", file.read_bytes())
+        merged.faults.extend(source.faults)
+        for facet in source.values:
+            if facet in mine:
+                line = source.lines[(facet,)]
+                text = f"the facet stands in {mine[facet].file} too; keep one"
+                merged.faults.append(ProfileFault(source.file, line, facet, text))
+            else:
+                mine[facet] = source
+    _extend(merged, folder, mine, (*below, shown))
+    for facet, source in mine.items():
+        if facet != "extends":
+            merged.values[facet] = source.values[facet]
+            merged.sources[facet] = source
+
+
+def _extend(merged: _Merged, folder: FilePath, mine: dict[str, Source], chain: tuple[str, ...]) -> None:
+    """Takes the upper profile's facets first; those of this folder then replace them, facet by facet (S8)."""
+    if "extends" not in mine:
+        return
+    source = mine["extends"]
+    line, upper = source.lines[("extends",)], source.values["extends"]
+    if not isinstance(upper, str) or not upper.isidentifier():
+        merged.faults.append(ProfileFault(source.file, line, "extends", "name a profile folder beside this one"))
+    elif upper in chain or len(chain) > _DEEPEST_EXTENDS:
+        text = f"the chain {' -> '.join((*chain, upper))} goes in a circle or too deep; shorten it"
+        merged.faults.append(ProfileFault(source.file, line, "extends", text))
+    elif not (folder.parent / upper).is_dir():
+        text = f'there is no profile "{upper}" beside this one; correct the name'
+        merged.faults.append(ProfileFault(source.file, line, "extends", text))
+    else:
+        _merge(merged, folder.parent / upper, chain)
+
+
+def _judge(values: dict[str, Any], place: Any, name: str = "") -> LoadedProfile:
+    try:
+        profile = Profile.model_validate(values)
+    except ValidationError as error:
+        raise ProfileFaults(_at(place, tuple(each["loc"]), sentence(each)) for each in error.errors()) from None
+    findings = list(check_profile(profile))
+    if name and profile.profile.name != name:
+        text = f'the folder is called "{name}" but the profile "{profile.profile.name}"; let both agree'
+        findings.append((("profile", "name"), text))
+    if findings:
+        raise ProfileFaults(_at(place, path, message) for path, message in findings)
+    return LoadedProfile(profile, content_version(profile.profile.version, values), values)
+
+
+def _at(place: Any, path: Path, message: str) -> ProfileFault:
+    where: ProfileFault = place(path)
+    return ProfileFault(where.file, where.line, where.field, message)
