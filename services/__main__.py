@@ -1,4 +1,4 @@
-"""All services in one process (python -m services all worker|server), and the deskstream command (python -m services ...)."""
+"""All services in one process (python -m services all worker|server), and the deskstream command."""
 
 from __future__ import annotations
 

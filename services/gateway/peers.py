@@ -1,0 +1,110 @@
+"""The gRPC services as the gateway calls them, and what their errors look like over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from services.contracts.deskstream.v1 import (
+    callbacks_pb2_grpc,
+    directory_pb2_grpc,
+    dispatch_pb2_grpc,
+    intake_pb2_grpc,
+    notifications_pb2_grpc,
+    reporting_pb2_grpc,
+    sla_pb2_grpc,
+)
+from services.kernel.errors import Fault
+from services.runtime.failures import faults_of, http_status
+from services.runtime.settings import Settings
+from services.runtime.telemetry import traceparent_now
+
+_STUBS: dict[str, Any] = {
+    "intake": intake_pb2_grpc.IntakeServiceStub,
+    "dispatch": dispatch_pb2_grpc.DispatchServiceStub,
+    "sla": sla_pb2_grpc.SlaServiceStub,
+    "callbacks": callbacks_pb2_grpc.CallbackServiceStub,
+    "notifications": notifications_pb2_grpc.NotificationServiceStub,
+    "reporting": reporting_pb2_grpc.ReportingServiceStub,
+    "directory": directory_pb2_grpc.DirectoryServiceStub,
+}
+
+DEADLINE = 10.0
+
+
+class Problem(Exception):
+    """An answer that is not the one hoped for, as RFC 9457 describes it."""
+
+    def __init__(self, status: int, detail: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.faults = tuple(faults)
+
+
+class Peers:
+    """One channel per service; methods are found by "service", "Method"."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._stubs: dict[str, Any] = {}
+        for name, stub in _STUBS.items():
+            target = settings.target(name)
+            if target not in self._channels:
+                options = [("grpc.max_receive_message_length", 12 * 1024 * 1024)]
+                self._channels[target] = grpc.aio.insecure_channel(target, options=options)
+            self._stubs[name] = stub(self._channels[target])
+
+    async def ask(self, service: str, method: str, request: Message, token: str = "") -> Any:
+        """One call with the caller's own token; its errors become a Problem."""
+        try:
+            return await getattr(self._stubs[service], method)(request, timeout=DEADLINE, metadata=_metadata(token))
+        except grpc.RpcError as error:
+            raise _problem(error) from error
+
+    async def stream(self, service: str, method: str, request: Message, token: str = "") -> AsyncIterator[Any]:
+        """A server stream; ends when the reader goes away."""
+        call = getattr(self._stubs[service], method)(request, metadata=_metadata(token))
+        try:
+            async for message in call:
+                yield message
+        except grpc.RpcError as error:
+            raise _problem(error) from error
+        finally:
+            call.cancel()
+
+    async def away(self, within: float) -> list[str]:
+        """Addresses that do not accept a connection within so many seconds."""
+
+        async def missing(target: str, channel: grpc.aio.Channel) -> str:
+            try:
+                await asyncio.wait_for(channel.channel_ready(), within)
+            except TimeoutError:
+                return target
+            return ""
+
+        told = await asyncio.gather(*(missing(target, channel) for target, channel in self._channels.items()))
+        return [target for target in told if target]
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            await channel.close()
+
+
+def _metadata(token: str) -> list[tuple[str, str]]:
+    metadata = [("authorization", f"Bearer {token}")] if token else []
+    if traceparent := traceparent_now():
+        metadata.append(("traceparent", traceparent))
+    return metadata
+
+
+def _problem(error: grpc.RpcError) -> Problem:
+    code, detail = error.code(), error.details()
+    if code == grpc.StatusCode.UNAVAILABLE:
+        detail = "The desk is not reachable this moment; try again in a minute."
+    return Problem(http_status(code), detail or code.name, faults_of(error))
