@@ -95,18 +95,19 @@ def test_two_platforms_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def sleepers(tmp_path: Path) -> Iterator[list[psutil.Popen]]:
+def sleepers(tmp_path: Path) -> Iterator[list[psutil.Process]]:
     """Two processes in `tmp_path`: one that has our mark in its command line, one that has not."""
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
-    started = [psutil.Popen([*sleep, *mark], cwd=tmp_path) for mark in (["deploy.local"], [])]
-    yield started
+    started = [subprocess.Popen([*sleep, *mark], cwd=tmp_path) for mark in (["deploy.local"], [])]
+    yield [psutil.Process(process.pid) for process in started]
     for process in started:
-        if alive(process):
-            process.kill()
+        process.kill()
         process.wait(10)
 
 
-def test_down_ends_ours_and_leaves_alone_what_only_has_the_number(tmp_path: Path, sleepers: list[psutil.Popen]) -> None:
+def test_down_ends_ours_and_leaves_alone_what_only_has_the_number(
+    tmp_path: Path, sleepers: list[psutil.Process]
+) -> None:
     ours, stranger = sleepers
     (tmp_path / "up.pid").write_text(str(ours.pid))
     (tmp_path / "old.pid").write_text(str(stranger.pid))
