@@ -1,0 +1,1 @@
+"""Wires every service uses; the only place that knows a library's tricks."""
