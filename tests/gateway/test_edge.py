@@ -1,4 +1,4 @@
-"""The HTTP edge alone: bounds, headers, problems and the OpenAPI document; journeys show it with the services behind it."""
+"""The HTTP edge alone: bounds, headers, problems, OpenAPI; journeys show it with the services behind it."""
 
 from __future__ import annotations
 
