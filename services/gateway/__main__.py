@@ -17,18 +17,19 @@ def main(argv: list[str]) -> None:
     from services.runtime import telemetry
 
     settings = GatewaySettings()
+    host, port = settings.address
     telemetry.set_up("gateway", "server", settings)
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # narrower
             await super().startup(sockets)  # type: ignore[arg-type]  # uvicorn's own sockets, passed through
             if self.started:
-                print(f"ready gateway server {settings.http_port}", flush=True)
+                print(f"ready gateway server {port}", flush=True)
 
     config = uvicorn.Config(
         create_app(settings),
-        host=settings.http_host,
-        port=settings.http_port,
+        host=host,
+        port=port,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -10,8 +10,7 @@ from services.runtime.settings import Settings
 class GatewaySettings(Settings):
     """Settings of the gateway process."""
 
-    http_host: str = "127.0.0.1"
-    http_port: int = Field(default=8080, ge=0, le=65535)
+    gateway_bind: str = Field(default="127.0.0.1:8080", pattern=r"^[^:]+:\d{1,5}$")
     max_body: int = 1_048_576
     """Bytes of the largest HTTP body."""
     public_rate: str = "30/minute"
@@ -20,3 +19,9 @@ class GatewaySettings(Settings):
     """Addresses of proxies whose X-Forwarded-For is believed, comma-separated; empty: none."""
     secure_cookie: bool = False
     """True behind TLS: the sign-in cookie is then sent over TLS only."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        host, _, port = self.gateway_bind.rpartition(":")
+        return host, int(port)

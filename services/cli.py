@@ -1,0 +1,73 @@
+"""The deskstream command: what an operator does by hand. Services are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from services.kernel.errors import DeskstreamError
+from services.runtime.settings import Settings
+
+app = typer.Typer(
+    name="deskstream", no_args_is_help=True, pretty_exceptions_show_locals=False, help="Operate a Deskstream desk."
+)
+policy = typer.Typer(no_args_is_help=True, help="Policy profiles (deploy/policy).")
+app.add_typer(policy, name="policy")
+
+
+@policy.command("check")
+def check_policy(
+    folder: Annotated[Path, typer.Argument(help="A profile's folder, or the folder of all of them.")] = Path(
+        "deploy/policy"
+    ),
+) -> None:
+    """Reads profiles and tells every fault with file, line, field and remedy."""
+    from services.profile.load import check
+
+    folders = [folder] if any(folder.glob("*.yaml")) else sorted(path for path in folder.iterdir() if path.is_dir())
+    faults = [fault for one in folders for fault in check(one)]
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{len(folders)} profile(s) without faults: {', '.join(path.name for path in folders)}")
+
+
+@app.command("keys")
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Where token.jwk, token.pub.jwk and service.token go.")],
+    owner: Annotated[int, typer.Option(help="User id that shall own them; needs root.")] = -1,
+) -> None:
+    """Makes the installation's signing keys, unless they are there."""
+    from services.runtime.identity import make_keys
+
+    make_keys(folder)
+    if owner >= 0:
+        for file in folder.iterdir():
+            os.chown(file, owner, owner)
+
+
+@app.command("clock")
+def clock(
+    forward: Annotated[float, typer.Argument(help="Minutes to move the clock of a journey forward.")],
+) -> None:
+    """Moves the movable clock of a demo or journey; refused where the platform runs on real time."""
+    from services.runtime.clock import JourneyClock, move
+
+    settings = Settings()
+    if not settings.clock_file:
+        raise typer.BadParameter("this installation runs on real time; set DESKSTREAM_CLOCK_FILE to play a journey")
+    move(Path(settings.clock_file), timedelta(minutes=forward))
+    typer.echo(f"It is now {JourneyClock(Path(settings.clock_file)).now():%Y-%m-%d %H:%M:%S} UTC.")
+
+
+def command() -> None:
+    """Runs the command; a failure of ours is one sentence, not a traceback."""
+    try:
+        app()
+    except DeskstreamError as error:
+        raise SystemExit(error.message) from None
