@@ -55,7 +55,7 @@ def _seasons(calendar: Calendar, here: Path) -> Iterator[Finding]:
         if any(day in taken for day in days):
             yield (
                 (*here, "seasons", index),
-                "the season overlaps another one; let one end the day before the next begins",
+                "the season overlaps another; let one end the day before the next begins",
             )
         taken.update(dict.fromkeys(days, index))
     if calendar.seasons and not calendar.spans and not calendar.always and len(taken) < 366:

@@ -15,7 +15,7 @@ from services.profile.schema import Condition, Profile
 PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
 """Set by the platform itself; every other milestone a clock names must be marked by a transition."""
 
-SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role"})
+SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role", "team"})
 
 _EVENTS = frozenset(
     {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
@@ -118,6 +118,7 @@ def _clocks(profile: Profile) -> Iterator[Finding]:
     clocks = profile.sla.clocks
     grades = {each.key for each in profile.grading.grades}
     marked = PLATFORM_MILESTONES | {mark for row in profile.lifecycle.transitions for mark in row.marks}
+    names = ", ".join(sorted(marked))
     yield from duplicates(("sla", "clocks"), "clock", [clock.name for clock in clocks], key="name")
     for index, clock in enumerate(clocks):
         here: Path = ("sla", "clocks", index)
@@ -126,7 +127,7 @@ def _clocks(profile: Profile) -> Iterator[Finding]:
             if milestone not in marked:
                 yield (
                     (*here, field),
-                    f'no transition marks the milestone "{milestone}"; mark it or name one of: {", ".join(sorted(marked))}',
+                    f'no transition marks the milestone "{milestone}"; mark it or name one of: {names}',
                 )
         for grade in clock.limit:
             if grade != "default" and grade not in grades:
@@ -139,7 +140,7 @@ def _clocks(profile: Profile) -> Iterator[Finding]:
             if not 0 < fraction < 1:
                 yield (
                     (*here, "warn", position),
-                    "a warning stands between 0 and 1; write 0.8 for four fifths of the limit",
+                    "a warning stands between 0 and 1; write 0.8 for four fifths",
                 )
         if clock.only_if_breached is not None and (
             clock.only_if_breached == clock.name or clock.only_if_breached not in {each.name for each in clocks}
@@ -171,7 +172,7 @@ def _callback(profile: Profile) -> Iterator[Finding]:
     if guarded and profile.callback is None:
         yield (
             ("lifecycle",),
-            "a step waits for a callback but the profile has no callback facet; add one or drop the guard",
+            "a step waits for a callback but there is no callback facet; add it or drop the guard",
         )
     if profile.survey is not None:
         yield from duplicates(("survey", "questions"), "question", [q.key for q in profile.survey.questions])

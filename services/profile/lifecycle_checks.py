@@ -44,7 +44,7 @@ def _names(lifecycle: Lifecycle, roles: frozenset[str]) -> Iterator[Finding]:
             elif lifecycle.states[state].phase in _ENDS:
                 yield (
                     (*here, "from", position),
-                    f'"{state}" is an end; remove this row or change the phase of the state',
+                    f'"{state}" is an end; remove this row or change its phase',
                 )
         if row.to not in lifecycle.states:
             yield (*here, "to"), f'there is no state "{row.to}"; add it to states or correct the name'
@@ -85,12 +85,12 @@ def _told_apart(first: Transition, second: Transition) -> bool:
 def _reachable(lifecycle: Lifecycle) -> Iterator[Finding]:
     reached, frontier = {lifecycle.initial}, [lifecycle.initial]
     while frontier:
-        state = frontier.pop()
+        here = frontier.pop()
         for row in lifecycle.transitions:
-            if state in row.from_ and row.to not in reached:
+            if here in row.from_ and row.to not in reached:
                 reached.add(row.to)
                 frontier.append(row.to)
-    leaves = {state for row in lifecycle.transitions for state in row.from_}
+    leaves = {leaf for row in lifecycle.transitions for leaf in row.from_}
     for name, state in lifecycle.states.items():
         if name not in reached:
             yield ("lifecycle", "states", name), "no action leads to this state; add a transition to it or remove it"

@@ -1,10 +1,10 @@
-"""Loads a profile: a folder of YAML files, merged, validated, given a version that follows from its content (S1, S4, S5)."""
+"""Loads a profile: a folder of YAML files, merged, validated, versioned by its content (S1, S4, S5)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -12,13 +12,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from services.kernel.calendar import BusinessCalendar
 from services.kernel.errors import Missing
+from services.profile.calendars import calendars_of
 from services.profile.checks import check_profile
+from services.profile.duty import Roster
 from services.profile.faults import Path, ProfileFault, ProfileFaults, field_name
 from services.profile.lookups import Lookups
 from services.profile.schema import Profile
 from services.profile.source import Source, read
 from services.profile.wording import sentence
+
+Place = Callable[[Path], ProfileFault]
+"""Ties a path to its file and line."""
 
 MOST_FILES = 60
 _DEEPEST_EXTENDS = 4
@@ -42,6 +48,16 @@ class LoadedProfile:
         """People, customers, projects, labels by what one has at hand."""
         return Lookups(self.profile)
 
+    @cached_property
+    def calendars(self) -> Mapping[str, BusinessCalendar]:
+        """Business calendars by name."""
+        return calendars_of(self.profile)
+
+    @cached_property
+    def roster(self) -> Roster:
+        """Who is on duty, who stands in for whom, whether the desk is open."""
+        return Roster(self.profile, self.calendars)
+
 
 class Profiles:
     """The profiles of this installation."""
@@ -62,7 +78,7 @@ class Profiles:
             raise Missing(f'There is no profile "{wanted}"; name one of: {", ".join(self._by_name)}.')
         return self._by_name[wanted]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[LoadedProfile]:
         return iter(self._by_name.values())
 
     def __len__(self) -> int:
@@ -77,7 +93,7 @@ class Profiles:
 
 
 def load_all(folder: FilePath | str, names: str | Iterable[str], default: str = "") -> Profiles:
-    """Loads the named profiles (a list, or text with commas) from folders under `folder`; ProfileFaults lists all faults."""
+    """Loads the named profiles (a list, or text with commas) under `folder`; ProfileFaults lists the faults of all."""
     wanted = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
     loaded: list[LoadedProfile] = []
     faults: list[ProfileFault] = []
@@ -187,7 +203,7 @@ def _extend(merged: _Merged, folder: FilePath, mine: dict[str, Source], chain: t
         _merge(merged, folder.parent / upper, chain)
 
 
-def _judge(values: dict[str, Any], place: Any, name: str = "") -> LoadedProfile:
+def _judge(values: dict[str, Any], place: Place, name: str = "") -> LoadedProfile:
     try:
         profile = Profile.model_validate(values)
     except ValidationError as error:
@@ -201,6 +217,6 @@ def _judge(values: dict[str, Any], place: Any, name: str = "") -> LoadedProfile:
     return LoadedProfile(profile, content_version(profile.profile.version, values), values)
 
 
-def _at(place: Any, path: Path, message: str) -> ProfileFault:
-    where: ProfileFault = place(path)
+def _at(place: Place, path: Path, message: str) -> ProfileFault:
+    where = place(path)
     return ProfileFault(where.file, where.line, where.field, message)

@@ -1,4 +1,4 @@
-"""People, customers, projects and labels by what one has at hand. Built once per profile; every look-up is one dict read."""
+"""People, customers, projects and labels by what one has at hand; every look-up is one dict read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REGION = "CN"
 
 
 def normal_phone(raw: str, region: str = REGION) -> str:
-    """A telephone number in E.164 ("+8613800138000"), or "" when it is no possible number; the raw text stays with the caller."""
+    """A telephone number in E.164 ("+8613800138000"), or "" when it is no possible number (keep the raw text)."""
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:
@@ -100,8 +100,10 @@ class Lookups:
         return self.profile.calendars[name]
 
     def label(self, kind: str, key: str, language: str = "zh-CN") -> str:
-        """What people read for a "type", "grade", "entry", "state", "role", "team", "project" or "clock"; the key itself when
-        the profile has no such thing, so that a report over old versions still prints."""
+        """What people read for a "type", "grade", "entry", "state", "role", "team", "project" or "clock".
+
+        The key itself when the profile has no such thing, so that a report over old versions still prints.
+        """
         return label.in_language(language) if (label := self._label(kind, key)) else key
 
     def _label(self, kind: str, key: str) -> Label | None:

@@ -56,7 +56,7 @@ def _people(profile: Profile) -> Iterator[Finding]:
             if name not in teams:
                 yield (
                     (*here, "teams", position),
-                    f'there is no team "{name}"; add it to organisation.teams or correct it',
+                    f'there is no team "{name}"; add it to teams or correct it',
                 )
 
 
@@ -66,7 +66,7 @@ def _projects(profile: Profile) -> Iterator[Finding]:
     for index, project in enumerate(profile.organisation.projects):
         here: Path = (*_ORGANISATION, "projects", index)
         if project.team not in teams:
-            yield (*here, "team"), f'there is no team "{project.team}"; add it to organisation.teams or correct it'
+            yield (*here, "team"), f'there is no team "{project.team}"; add it to teams or correct it'
         yield from _holds(people, project.manager, "project_manager", (*here, "manager"))
         for position, engineer in enumerate(project.engineers):
             yield from _holds(people, engineer, "engineer", (*here, "engineers", position))
@@ -107,7 +107,7 @@ def _absences(profile: Profile) -> Iterator[Finding]:
         if chain:
             yield (
                 (*here, "substitute"),
-                f"substitutes go in a circle ({' -> '.join(chain)}); name somebody who is there",
+                f"substitutes go in a circle ({' -> '.join(chain)}); name another",
             )
 
 
@@ -116,7 +116,7 @@ def _overlap(one: Absence, other: Absence) -> bool:
 
 
 def _circle(absence: Absence, absences: tuple[Absence, ...]) -> list[str]:
-    """The chain of people if, on some day of this absence, following substitutes leads back to a person passed before."""
+    """The chain of people if, on some day of this absence, following substitutes leads back to one passed before."""
     for day in _days_of_change(absence, absences):
         chain = [absence.person]
         substitutes = {each.person: each.substitute for each in absences if each.first <= day <= each.last}

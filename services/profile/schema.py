@@ -283,7 +283,9 @@ class NoticeRule(Facet):
     """Routing key, e.g. "ticket.assigned" or "sla.breached"."""
     when: Condition = Condition()
     to: tuple[str, ...]
-    """"requester", "assignee", "project_manager", "engineer", "escalation_role", or a neutral role (those on duty)."""
+    """"requester", "assignee", "project_manager", "engineer", "team" (members of the ticket's team),
+    "escalation_role" (the roles the event itself names: a rung, who is warned, who calls back), or a neutral
+    role (those on duty)."""
     template: Name
     ways: tuple[Literal["smtp", "webhook"], ...] = ("smtp",)
 

@@ -1,12 +1,12 @@
 """Reads YAML into plain values and remembers the line of each, refusing what could exhaust or surprise.
 
-The YAML 1.2 core words only: `on`, `yes` and `12:30` stay text, so a rule may have a key `on` and a span needs no quotes.
+The YAML 1.2 core words only: `on`, `yes` and `12:30` stay text, so a key may be called `on` and spans need no quotes.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -20,7 +20,8 @@ MOST_VALUES = 60_000
 class _CoreLoader(yaml.SafeLoader):
     """The safe loader with the YAML 1.2 core schema instead of 1.1's guesses."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+_CoreLoader.yaml_implicit_resolvers = {}
 
 
 _RESOLVERS = (
@@ -30,7 +31,7 @@ _RESOLVERS = (
     ("tag:yaml.org,2002:float", r"^[-+]?[0-9]+\.[0-9]+$", "-+0123456789"),
 )
 for _tag, _pattern, _first in _RESOLVERS:
-    _CoreLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))  # type: ignore[no-untyped-call]
+    _CoreLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 
 
 class Source:
@@ -66,9 +67,7 @@ def read(file: str, content: bytes) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        source.refuse(
-            line, (), f"this is no YAML ({error.problem or error.context}); correct the line or its indentation"
-        )
+        source.refuse(line, (), f"this is no YAML ({error.problem or error.context}); correct the line")
     except yaml.YAMLError:
         source.refuse(1, (), "this is no YAML text; remove control characters")
     return source
@@ -82,8 +81,8 @@ def _bounded(source: Source, text: str) -> bool:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             source.refuse(line, (), "anchors and aliases are not allowed; write the value out")
             return False
-        if getattr(event, "tag", None):
-            source.refuse(line, (), f'the tag "{event.tag}" is not allowed; write plain values')
+        if tag := getattr(event, "tag", None):
+            source.refuse(line, (), f'the tag "{tag}" is not allowed; write plain values')
             return False
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -101,9 +100,7 @@ def _take(source: Source, root: yaml.Node | None) -> None:
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
-        source.refuse(
-            root.start_mark.line + 1, (), "a policy file holds facets; begin it with a key such as calendars:"
-        )
+        source.refuse(root.start_mark.line + 1, (), "a policy file holds facets; begin with a key such as calendars:")
         return
     source.values = _value(source, root, ())
 

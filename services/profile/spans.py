@@ -30,7 +30,7 @@ def parse_periods(spans: Sequence[str]) -> tuple[tuple[int, int], ...]:
 
 
 def parse_day(text: str) -> tuple[int, int]:
-    """ "05-01" to (5, 1); ValueError with the remedy for a day that no year has. 29 February is refused, as seasons recur."""
+    """ "05-01" to (5, 1); ValueError with the remedy for a day that not every year has (29 February)."""
     month, _, day = text.partition("-")
     try:
         date(2023, int(month), int(day))
