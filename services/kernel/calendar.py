@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.kernel.errors import Refused
 
 DaySpans = Callable[[date], Sequence[tuple[int, int]]]
-"""Local day -> its open spans, ascending, in seconds of the wall clock since midnight; an end over 86,400 is tomorrow."""
+"""Local day -> its open spans, ascending, seconds of the wall clock since midnight; an end over 86,400 is tomorrow."""
 
 _DAY = 86_400
 _MIDNIGHT = datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock seconds are counted from it, in no zone.
@@ -54,7 +54,7 @@ class BusinessCalendar:
     def add(self, start: datetime, seconds: int) -> datetime:
         """The instant at which `seconds` of open time have passed since start; never before start.
 
-        A length that ends with a period ends at its closing, not at the next opening; no length ends at the next opening.
+        A length that ends with a period ends at its closing, not at the next opening; zero ends at the next opening.
         """
         if start.tzinfo is not UTC:
             start = _utc(start)

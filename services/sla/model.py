@@ -1,0 +1,223 @@
+"""Nouns of service levels: what is known of a ticket, its clocks, their escalations, what was said. All frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from services.kernel.calendar import BusinessCalendar
+from services.kernel.errors import Refused
+from services.profile.schema import ClockRule, Span
+
+FAR = datetime(9000, 1, 1, tzinfo=UTC)
+"""next_due of a ticket that has a breached clock but no timer left: nothing fires, yet at-risk lists find it."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class Status(StrEnum):
+    """Where a clock stands; the words of sla.proto without their prefix."""
+
+    RUNNING = "RUNNING"
+    MET = "MET"
+    BREACHED = "BREACHED"
+    MET_LATE = "MET_LATE"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class Regrade:
+    """The ticket's version that changed its grade, and when (改级, D17)."""
+
+    version: int
+    old: str
+    new: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one ticket.* message tells: the facts clocks depend on, and the change of grade it declares."""
+
+    number: str
+    version: int
+    profile: str
+    profile_version: str
+    grade: str
+    ended: bool
+    """Closed, withdrawn or declined: clocks that still run are cancelled."""
+    cycle: int
+    milestones: Mapping[str, datetime]
+    updated_at: datetime
+    traits: Mapping[str, str] = _NOTHING
+    """Facts that conditions of clocks look at: type, entry, channel, project, unit, path, major."""
+    regrade: Regrade | None = None
+    team: str = ""
+    brief: bytes = b""
+    """TicketBrief of the contracts, serialised; not looked into here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One pass through the life of a ticket; a reopening begins the next (F13)."""
+
+    number: int
+    begun_in: int
+    """Lowest version seen of this cycle, and when that version came about."""
+    begun_at: datetime
+    newest: int
+    milestones: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known of a ticket. The same messages in any order, any number of times, give the same facts."""
+
+    newest: News
+    first_version: int
+    first_grade: str
+    cycles: tuple[Cycle, ...]
+    regrades: tuple[Regrade, ...] = ()
+
+    def grades(self) -> list[tuple[datetime | None, str]]:
+        """The grades in order and since when each holds; the first holds since ever."""
+        changes = [each for each in self.regrades if each.old != each.new]
+        told = [(None, changes[0].old if changes else self.first_grade)]
+        history: list[tuple[datetime | None, str]] = [*told, *((each.at, each.new) for each in changes)]
+        if history[-1][1] != self.newest.grade:
+            # Nobody declared this change; the newest snapshot shows it.
+            history.append((self.newest.updated_at, self.newest.grade))
+        return history
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock of one ticket (D9). Lengths in seconds of the named calendar."""
+
+    name: str
+    cycle: int
+    generation: int
+    grade: str
+    calendar: str
+    started_at: datetime
+    known_at: datetime
+    """When it came to be: later than its start for backfilled and re-graded ones (D12, D17)."""
+    limit_seconds: int
+    due_at: datetime
+    status: Status
+    stopped_at: datetime | None = None
+    used_seconds: int = 0
+    note: str = ""
+    warned: int = 0
+    """How many of the rule's warnings are dealt with."""
+    breach_told: bool = False
+    told: datetime | None = None
+    """Stop that was told as sla.met."""
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        return (self.name, self.cycle, self.generation)
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody still has to stop it."""
+        return self.stopped_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A breach climbing the chain of roles until somebody acknowledges it or the clock stops (升级, D14)."""
+
+    clock: str
+    cycle: int
+    generation: int
+    rung: int
+    role: str
+    raised_at: datetime
+    next_at: datetime | None
+    acknowledged_by: str = ""
+    acknowledged_role: str = ""
+    acknowledged_at: datetime | None = None
+    ended: str = ""
+    """Why it ended; empty while it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something said, once. `cause` names who can have it said again after a crash: "v7" the message of version 7,
+    anything else an entry of the journal."""
+
+    kind: str
+    """armed, warned, breached, met, raised, climbed, acknowledged, ended."""
+    clock: str
+    cycle: int
+    generation: int
+    step: int
+    due_at: datetime
+    at: datetime
+    cause: str
+    role: str = ""
+    reason: str = ""
+    actor: str = ""
+
+    @property
+    def key(self) -> str:
+        """Same step, same key: ids of messages are made of it."""
+        return f"{self.kind}/{self.clock}/{self.cycle}/{self.generation}/{self.step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Everything kept about one ticket; one document."""
+
+    number: str
+    revision: int
+    facts: Facts
+    clocks: tuple[Clock, ...]
+    escalations: tuple[Escalation, ...]
+    effects: tuple[Effect, ...]
+    next_due: datetime | None
+
+    def clock(self, name: str, cycle: int, generation: int) -> Clock | None:
+        """That clock, if the ticket has it."""
+        return next((each for each in self.clocks if each.key == (name, cycle, generation)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The clock facets of a profile, made ready: rules that depend on another's breach stand after it (D5)."""
+
+    clocks: tuple[ClockRule, ...]
+    calendars: Mapping[str, BusinessCalendar]
+    service_hours: str = ""
+    chain: tuple[str, ...] = ()
+    every: Span = Span(seconds=1800)  # noqa: RUF009 - immutable
+    chain_calendar: str = ""
+    warn_roles: tuple[str, ...] = ()
+    by_name: Mapping[str, ClockRule] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = {rule.name: rule for rule in self.clocks}
+        object.__setattr__(self, "by_name", names)
+        object.__setattr__(self, "clocks", tuple(sorted(self.clocks, key=lambda rule: _depth(rule, names))))
+
+    def calendar(self, name: str) -> BusinessCalendar:
+        """The named calendar; "always" and "" are there without being declared."""
+        return self.calendars.get(name) or _ALWAYS
+
+
+_ALWAYS = BusinessCalendar("always", UTC, lambda _: ((0, 86_400),), always=True)
+
+
+def _depth(rule: ClockRule, names: Mapping[str, ClockRule]) -> int:
+    depth, seen = 0, {rule.name}
+    while rule.only_if_breached and rule.only_if_breached in names:
+        rule = names[rule.only_if_breached]
+        if rule.name in seen:
+            raise Refused(f'clock "{rule.name}" waits for its own breach; correct only_if_breached', field="sla.clocks")
+        seen.add(rule.name)
+        depth += 1
+    return depth

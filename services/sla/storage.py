@@ -1,0 +1,186 @@
+"""Timelines in MongoDB: one document per ticket, found by number or by the instant its next step is due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import mongoengine
+from bson.codec_options import CodecOptions
+from pymongo import ReplaceOne
+from pymongo.database import Database
+
+from services.runtime.mongo import Row, available, ensure_indexes, insert_new
+from services.sla.handlers import shard_of
+from services.sla.model import FAR, Clock, Cycle, Effect, Escalation, Facts, News, Regrade, Status, Timeline
+
+ALIAS = "sla"
+_UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
+T = TypeVar("T")
+
+
+class TimelineDocument(mongoengine.Document):
+    """The shape in the collection. Hot paths write rows of the same shape past mongoengine."""
+
+    number = mongoengine.StringField(primary_key=True)
+    r = mongoengine.LongField(required=True)
+    by = mongoengine.StringField()
+    shard = mongoengine.IntField(required=True)
+    next_due = mongoengine.DateTimeField(null=True)
+    facts = mongoengine.DictField()
+    clocks = mongoengine.ListField(mongoengine.DictField())
+    escalations = mongoengine.ListField(mongoengine.DictField())
+    effects = mongoengine.ListField(mongoengine.DictField())
+
+    meta = {  # noqa: RUF012 - mongoengine's own way
+        "db_alias": ALIAS,
+        "collection": "timelines",
+        "auto_create_index": False,
+        "index_background": False,
+        # The one secondary index: each further one halves the speed of arming.
+        "indexes": [{"fields": ["next_due"], "cls": False}],
+    }
+
+
+class OwedDocument(mongoengine.Document):
+    """An entry of the journal: a few at a time, gone when settled."""
+
+    cause = mongoengine.StringField(primary_key=True)
+    numbers = mongoengine.ListField(mongoengine.StringField())
+    at = mongoengine.DateTimeField(required=True)
+
+    meta = {"db_alias": ALIAS, "collection": "owed", "auto_create_index": False}  # noqa: RUF012
+
+
+class MongoClocks:
+    """`handlers.Clocks` on MongoDB or a server that speaks its protocol."""
+
+    def __init__(self, database: Database[Row]) -> None:
+        self._timelines = database.get_collection("timelines", codec_options=_UTC)
+        self._owed = database.get_collection("owed", codec_options=_UTC)
+
+    @staticmethod
+    def ensure_indexes() -> None:
+        """Makes the indexes; once at the start of a process."""
+        ensure_indexes(TimelineDocument)
+
+    def read(self, numbers: Collection[str]) -> Mapping[str, Timeline]:
+        if not numbers:
+            return {}
+        with available():
+            return {row["_id"]: _timeline(row) for row in self._timelines.find({"_id": {"$in": list(numbers)}})}
+
+    def insert(self, timelines: Sequence[Timeline]) -> set[str]:
+        return insert_new(self._timelines, [_row(timeline, "") for timeline in timelines])
+
+    def replace(self, timelines: Sequence[Timeline]) -> set[str]:
+        if not timelines:
+            return set()
+        by = uuid4().hex
+        writes = [
+            ReplaceOne({"_id": timeline.number, "r": timeline.revision - 1}, _row(timeline, by))
+            for timeline in timelines
+        ]
+        with available():
+            if self._timelines.bulk_write(writes, ordered=False).matched_count == len(writes):
+                return set()
+            numbers = {timeline.number for timeline in timelines}
+            won = self._timelines.find({"_id": {"$in": list(numbers)}, "by": by}, {"_id": 1})
+            return numbers - {row["_id"] for row in won}
+
+    def due(self, shards: Collection[int], until: datetime, limit: int) -> Sequence[tuple[datetime, str]]:
+        wanted = {"next_due": {"$lte": until}, "shard": {"$in": list(shards)}}
+        with available():
+            rows = self._timelines.find(wanted, {"next_due": 1}).sort("next_due", 1).limit(limit)
+            return [(row["next_due"], row["_id"]) for row in rows]
+
+    def at_risk(self, until: datetime, limit: int) -> Sequence[Timeline]:
+        with available():
+            overdue = self._timelines.find({"next_due": {"$gte": FAR}}).limit(limit)
+            soon = self._timelines.find({"next_due": {"$lte": until}}).sort("next_due", 1).limit(limit)
+            return [_timeline(row) for row in (*overdue, *soon)]
+
+    def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
+        insert_new(self._owed, [{"_id": cause, "numbers": list(numbers), "at": at}])
+
+    def settle(self, causes: Collection[str]) -> None:
+        with available():
+            self._owed.delete_many({"_id": {"$in": list(causes)}})
+
+    def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
+        with available():
+            rows = list(self._owed.find({}).limit(limit))
+        return [(row["_id"], row["numbers"]) for row in rows if row["at"] < older_than]
+
+
+def _row(timeline: Timeline, by: str) -> Row:
+    facts = timeline.facts
+    newest = _plain(facts.newest)
+    # The newest cycle holds them already.
+    del newest["milestones"]
+    return {
+        "_id": timeline.number,
+        "r": timeline.revision,
+        "by": by,
+        "shard": shard_of(timeline.number),
+        "next_due": timeline.next_due,
+        "facts": {
+            "newest": newest,
+            "first_version": facts.first_version,
+            "first_grade": facts.first_grade,
+            "cycles": [_plain(each) for each in facts.cycles],
+            "regrades": [_plain(each) for each in facts.regrades],
+        },
+        "clocks": [_plain(each) for each in timeline.clocks],
+        "escalations": [_plain(each) for each in timeline.escalations],
+        "effects": [_plain(each) for each in timeline.effects],
+    }
+
+
+def _timeline(row: Row) -> Timeline:
+    kept = row["facts"]
+    cycles = tuple(Cycle(**each) for each in kept["cycles"])
+    newest = kept["newest"]
+    milestones = next(each.milestones for each in cycles if each.number == newest["cycle"])
+    regrade = Regrade(**newest.pop("regrade")) if newest.get("regrade") else None
+    facts = Facts(
+        News(**newest, milestones=milestones, regrade=regrade) if regrade else News(**newest, milestones=milestones),
+        kept["first_version"],
+        kept["first_grade"],
+        cycles,
+        tuple(Regrade(**each) for each in kept["regrades"]),
+    )
+    return Timeline(
+        number=row["_id"],
+        revision=row["r"],
+        facts=facts,
+        clocks=tuple(Clock(**{**each, "status": Status(each["status"])}) for each in row["clocks"]),
+        escalations=tuple(Escalation(**each) for each in row["escalations"]),
+        effects=tuple(Effect(**each) for each in row["effects"]),
+        next_due=row["next_due"],
+    )
+
+
+_NAMES: dict[type, tuple[str, ...]] = {
+    kind: tuple(each.name for each in fields(kind)) for kind in (News, Cycle, Regrade, Clock, Escalation, Effect)
+}
+
+
+def _plain(thing: Any) -> Row:
+    """Fields by name; empty ones are left out, the classes have defaults for them."""
+    row: Row = {}
+    for name in _NAMES[type(thing)]:
+        value = getattr(thing, name)
+        if name == "regrade":
+            if value is not None:
+                row[name] = _plain(value)
+        elif isinstance(value, Mapping):
+            row[name] = dict(value)
+        elif isinstance(value, Status):
+            row[name] = value.value
+        else:
+            row[name] = value
+    return row
