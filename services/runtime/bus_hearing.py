@@ -45,7 +45,7 @@ class Session:
             self._line.give_way = True
 
     def collect(self, size: int, seconds: float) -> list[Delivery]:
-        """Up to `size` messages, at once when there are so many, or `seconds` after the first; empty when none comes."""
+        """Up to `size` messages: at once when there are so many, else `seconds` after the first; empty when none comes."""
         if not self._collected:
             self._wait(1, 1.0)
         if self._collected and len(self._collected) < size and seconds > 0:

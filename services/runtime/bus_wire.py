@@ -6,7 +6,7 @@ Measured here: see the speed notes in services/adr/0002-stream-and-bus.md.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,8 +88,3 @@ class BufferedReads:
         piece = self._buffer[start : start + size]
         self._position = start + len(piece)
         return piece
-
-
-def joined(packets: Sequence[Packet], channel_id: int, frame_max: int) -> list[bytes]:
-    """Frames of each packet, in order."""
-    return [frames(packet, channel_id, frame_max) for packet in packets]

@@ -189,6 +189,7 @@ class Publisher:
                 unsure = [item for item in self._in_flight.values() if not item[1].given_up]
                 self._waiting.extendleft(reversed(unsure))
                 self._in_flight = {}
+            connection.ioloop.close()
         return bool(worked)
 
     def _guarded(self, step: Callable[..., None]) -> Callable[..., None]:
