@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 
@@ -24,10 +24,10 @@ class MailSink:
         self.messages: deque[EmailMessage] = deque(maxlen=10_000)
         self._controller = Controller(self, hostname=LOOPBACK, port=port)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  the library's name
         """Called by aiosmtpd for each message."""
         told = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.messages.append(cast(EmailMessage, told))
+        self.messages.append(told)
         return "250 kept"
 
     def start(self) -> None:
@@ -38,12 +38,8 @@ class MailSink:
 
     def to(self, address: str, containing: str = "") -> list[EmailMessage]:
         """Messages to an address whose subject or text contains the words."""
-        return [
-            message
-            for message in list(self.messages)
-            if address in str(message["To"])
-            and (containing in str(message["Subject"]) or containing in text_of(message))
-        ]
+        mine = [message for message in list(self.messages) if address in str(message["To"])]
+        return [told for told in mine if containing in str(told["Subject"]) or containing in text_of(told)]
 
 
 class HookSink:
