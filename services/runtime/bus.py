@@ -39,7 +39,7 @@ every = Every.decorator
 _READY_LOOK = 0.02
 
 
-class Given(DependencyProvider):  # type: ignore[misc]  # nameko ships no types
+class Given(DependencyProvider):
     """The object that the worker's `build` made, once per container, on `self.<attribute>` of the nameko class."""
 
     def setup(self) -> None:

@@ -28,7 +28,7 @@ AWAY_AFTER = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
-class Batches(Entrypoint):  # type: ignore[misc]  # nameko ships no types
+class Batches(Entrypoint):
     """Calls the method with up to `size` messages, or with what came within `wait_ms` of the first.
 
     Batches of a queue are handled one after the other. The method returns or yields Said; see DESIGN of failures in

@@ -11,13 +11,14 @@ from services.kernel.errors import Unavailable
 from services.runtime import telemetry, topology
 from services.runtime.bus_call import STOP_WITHIN, call, say_until_done
 from services.runtime.bus_saying import Saying
+from services.runtime.bus_schedule import next_due
 from services.runtime.envelope import pack
 
 _failed = telemetry.counter("deskstream_ticks_failed", "Ticks that raised, by worker and method")
 _LONGEST_PAUSE = 5.0
 
 
-class Every(Entrypoint):  # type: ignore[misc]  # nameko ships no types
+class Every(Entrypoint):
     """Calls the method at once and then at every multiple of `seconds` after; a tick missed by a slow one is skipped.
 
     It runs on every replica: what must happen once is the handler's care (leases, effect keys). An exception is logged
@@ -72,9 +73,3 @@ class Every(Entrypoint):  # type: ignore[misc]  # nameko ships no types
         # Kept in hand until said: a crash here is healed by the handler's own outbox or effect keys.
         say_until_done(self.saying, packets, lambda: True, self._stopping)
         return True
-
-
-def next_due(due: float, now: float, seconds: float) -> float:
-    """The next multiple after `due` that is not past."""
-    following = due + seconds
-    return following if following >= now else following + seconds * int((now - following) / seconds + 1)

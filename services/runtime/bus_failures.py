@@ -6,16 +6,9 @@ from datetime import datetime
 
 from services.kernel.errors import DeskstreamError, Unavailable
 from services.runtime import envelope, topology
+from services.runtime.bus_schedule import delay_after
 from services.runtime.envelope import Packet
 from services.runtime.message import Heard
-
-RETRY_AFTER = (1, 1, 5, 5, 5, 30, 30, 120, 120)
-"""Seconds before the second, third ... tenth attempt; after it the message is parked. Five minutes in all."""
-
-
-def delay_after(attempt: int) -> int | None:
-    """Seconds to wait after this failed attempt (counted from 1); None when it was the last."""
-    return RETRY_AFTER[attempt - 1] if attempt <= len(RETRY_AFTER) else None
 
 
 def failed(heard: Heard, queue: str, error: Exception, at: datetime) -> tuple[Packet, str]:

@@ -45,7 +45,7 @@ class Session:
             self._line.give_way = True
 
     def collect(self, size: int, seconds: float) -> list[Delivery]:
-        """Up to `size` messages: at once when there are so many, else `seconds` after the first; empty when none comes."""
+        """Up to `size` messages: at once when so many are there, else `seconds` after the first. May be empty."""
         if not self._collected:
             self._wait(1, 1.0)
         if self._collected and len(self._collected) < size and seconds > 0:
@@ -102,7 +102,7 @@ def _opened(message: Any) -> Delivery:
     return Delivery(heard, told["delivery_tag"])
 
 
-class Hearing(SharedExtension):  # type: ignore[misc]  # nameko ships no types
+class Hearing(SharedExtension):
     """The consumer connection of a container."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ TROUBLE = (AMQPError, OSError, EOFError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-class _Connection(amqp.Connection):  # type: ignore[misc]  # amqp ships no types
+class _Connection(amqp.Connection):
     # With connection.blocked negotiated py-amqp reads before every write; here the reading thread does that.
     negotiate_capabilities = {"consumer_cancel_notify": True, "authentication_failure_close": True}  # noqa: RUF012
 

@@ -32,7 +32,7 @@ class _Window:
         self.done = Event()
 
 
-class Saying(SharedExtension):  # type: ignore[misc]  # nameko ships no types
+class Saying(SharedExtension):
     """The publisher connection of a container."""
 
     _line: Line

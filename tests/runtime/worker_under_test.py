@@ -18,7 +18,7 @@ process.start("worker")
 
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent  # noqa: E402
 from services.kernel.errors import Refused, Unavailable  # noqa: E402
-from services.runtime import bus, bus_failures, telemetry  # noqa: E402
+from services.runtime import bus, bus_schedule, telemetry  # noqa: E402
 from services.runtime.message import Heard, Said, event_id  # noqa: E402
 from services.runtime.settings import Settings  # noqa: E402
 
@@ -88,7 +88,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     if len(sys.argv) > 2:
         # Ten attempts take five minutes; the story is the same with fewer and shorter waits.
-        bus_failures.RETRY_AFTER = tuple(int(seconds) for seconds in sys.argv[2].split(","))
+        bus_schedule.RETRY_AFTER = tuple(int(seconds) for seconds in sys.argv[2].split(","))
     settings = Settings()
     telemetry.set_up("sla", "worker", settings)
     journal = Journal(folder)
