@@ -67,6 +67,7 @@ class TicketBrief(_message.Message):
     REQUESTER_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     profile: _builtins.str
     title: _builtins.str
@@ -79,6 +80,8 @@ class TicketBrief(_message.Message):
     channel: _common_pb2.Channel.ValueType
     state: _builtins.str
     type: _builtins.str
+    path: _builtins.str
+    """"online" or "dispatched", as on the ticket; rules of notices look at it."""
     @_builtins.property
     def requester(self) -> _common_pb2.Requester: ...
     def __init__(
@@ -97,10 +100,11 @@ class TicketBrief(_message.Message):
         requester: _common_pb2.Requester | None = ...,
         state: _builtins.str = ...,
         type: _builtins.str = ...,
+        path: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["requester", b"requester"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "channel", b"channel", "grade", b"grade", "number", b"number", "priority", b"priority", "profile", b"profile", "project", b"project", "project_manager", b"project_manager", "requester", b"requester", "state", b"state", "team", b"team", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "channel", b"channel", "grade", b"grade", "number", b"number", "path", b"path", "priority", b"priority", "profile", b"profile", "project", b"project", "project_manager", b"project_manager", "requester", b"requester", "state", b"state", "team", b"team", "title", b"title", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -181,9 +185,12 @@ class SlaEvent(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     FRACTION_FIELD_NUMBER: _builtins.int
     NOTIFY_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     ticket_version: _builtins.int
     fraction: _builtins.float
     """Fraction of the limit used at a warning, e.g. 0.8."""
+    revision: _builtins.int
+    """Rises with every change of the ticket's clocks: of two events about a ticket the higher one knows more."""
     @_builtins.property
     def ticket(self) -> Global___TicketBrief: ...
     @_builtins.property
@@ -215,10 +222,11 @@ class SlaEvent(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         fraction: _builtins.float = ...,
         notify: _abc.Iterable[_builtins.str] | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "due_at", b"due_at", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "clocks", b"clocks", "due_at", b"due_at", "fraction", b"fraction", "notify", b"notify", "ticket", b"ticket", "ticket_version", b"ticket_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "clocks", b"clocks", "due_at", b"due_at", "fraction", b"fraction", "notify", b"notify", "revision", b"revision", "ticket", b"ticket", "ticket_version", b"ticket_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,123 @@
+"""From the bodies of events to the facts rules and templates look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.contracts.deskstream.v1 import callbacks_pb2, common_pb2, sla_pb2, ticket_pb2
+from services.notifications.model import Facts
+
+
+class Message(Protocol):
+    """A delivered message (runtime.message.Heard)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def traceparent(self) -> str: ...
+    def decode(self, cls: type[Any]) -> Any: ...
+
+
+def facts_of(message: Message, now: datetime) -> Facts | None:
+    """The facts of an event; None for one that is nobody's news. Raises Refused when it cannot be read."""
+    kind = message.key.partition(".")[0]
+    if kind == "ticket":
+        return _of_ticket(message.key, message.decode(ticket_pb2.TicketEvent), now)
+    if kind == "sla":
+        return _of_clock(message.key, message.decode(sla_pb2.SlaEvent), now)
+    if kind == "escalation":
+        return _of_escalation(message.key, message.decode(sla_pb2.EscalationEvent), now)
+    if kind in ("callback", "survey"):
+        return _of_callback(message.key, message.decode(callbacks_pb2.CallbackEvent), now)
+    return None
+
+
+def _of_ticket(key: str, event: ticket_pb2.TicketEvent, now: datetime) -> Facts:
+    ticket = event.ticket
+    return Facts(
+        **_common(key, ticket, _at(event.at) or now),
+        entry=ticket.entry,
+        path=ticket.path,
+        engineer=ticket.engineer,
+        accused=ticket.accused,
+        reason=event.reason,
+        solution=ticket.solution,
+        anonymous=ticket.neutral_type == common_pb2.NEUTRAL_TYPE_WHISTLE_BLOWING,
+    )
+
+
+def _of_clock(key: str, event: sla_pb2.SlaEvent, now: datetime) -> Facts:
+    common = _common(key, event.ticket, _at(event.at) or now)
+    roles = tuple(event.notify)
+    if key != "sla.armed":
+        return Facts(**common, roles=roles, clock=event.clock.clock, due_at=_at(event.clock.due_at))
+    # Clocks are armed again when the grade changes or the ticket reopens; the requester is acknowledged once (A24).
+    clock, due = _next_due(event.clocks)
+    return Facts(**common, roles=roles, clock=clock, due_at=due, once=f"sla.armed/{event.ticket.number}")
+
+
+def _of_escalation(key: str, event: sla_pb2.EscalationEvent, now: datetime) -> Facts:
+    return Facts(
+        **_common(key, event.ticket, _at(event.at) or now),
+        roles=(event.role,) if event.role else (),
+        clock=event.clock,
+        due_at=_at(event.due_at),
+        reason=event.reason,
+    )
+
+
+def _of_callback(key: str, event: callbacks_pb2.CallbackEvent, now: datetime) -> Facts:
+    task = event.task
+    return Facts(
+        **_common(key, task.ticket, _at(event.at) or now),
+        path=task.ticket.path,
+        roles=tuple(task.roles),
+        due_at=_at(task.due_at),
+        satisfaction=task.satisfaction,
+        task_id=task.task_id,
+        # A callback that comes up again asks the desk again; the requester has the link already.
+        once=f"{key}/{task.task_id}" if key == "callback.due" else "",
+    )
+
+
+def _common(key: str, brief: ticket_pb2.Ticket | sla_pb2.TicketBrief, at: datetime) -> dict[str, Any]:
+    requester = brief.requester
+    return {
+        "key": key,
+        "number": brief.number,
+        "profile": brief.profile,
+        "at": at,
+        "title": brief.title,
+        "type": brief.type,
+        "grade": brief.grade,
+        "priority": brief.priority,
+        "channel": common_pb2.Channel.Name(brief.channel).removeprefix("CHANNEL_").lower(),
+        "project": brief.project,
+        "unit": requester.unit,
+        "state": brief.state,
+        "team": brief.team,
+        "assignee": brief.assignee,
+        "project_manager": brief.project_manager,
+        "requester_id": requester.id,
+        "requester_name": requester.name,
+        "requester_email": requester.email,
+        "requester_language": requester.language,
+    }
+
+
+def _next_due(clocks: Iterable[sla_pb2.ClockState]) -> tuple[str, datetime | None]:
+    running = [clock for clock in clocks if clock.status == sla_pb2.CLOCK_STATUS_RUNNING and clock.HasField("due_at")]
+    if not running:
+        return "", None
+    first = min(running, key=lambda clock: (clock.due_at.seconds, clock.due_at.nanos, clock.clock))
+    return first.clock, _at(first.due_at)
+
+
+def _at(stamp: Timestamp) -> datetime | None:
+    return stamp.ToDatetime(UTC) if stamp.seconds or stamp.nanos else None

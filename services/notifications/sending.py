@@ -1,0 +1,135 @@
+"""One step of sending: take what ended, write it, claim what is due, begin it; and say how deliveries ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.contracts.deskstream.v1 import notifications_pb2 as pb
+from services.kernel.clock import Clock
+from services.notifications.handlers import Deliveries, settle
+from services.notifications.lanes import CLAIM_FOR, Lanes
+from services.notifications.model import Delivery, Result
+from services.runtime.message import Said, event_id
+from services.runtime.outbox import LEAVE_ALONE
+
+_AT_ONCE = 500
+_MOST_CLAIMS = 16
+
+
+class Sending:
+    """Called again and again by one timer that says what it is given before it calls again.
+
+    SMTP and HTTP know no exactly-once: a crash between sending and writing sends once more, after the claim has ended,
+    with the same Message-ID or idempotency key.
+    """
+
+    def __init__(self, deliveries: Deliveries, lanes: Lanes, clock: Clock) -> None:
+        self._deliveries = deliveries
+        self._lanes = lanes
+        self._clock = clock
+        self._told: list[str] = []
+        self._results: list[Result] = []
+        self._next_look = clock.now()
+
+    def step(self) -> list[Said]:
+        """What is to be said about deliveries that ended. That of the step before counts as said now."""
+        now = self._clock.now()
+        self._deliveries.mark_told(self._told)
+        self._told = []
+        results, untried = self._lanes.take(now)
+        # Kept until written: what was sent while the database was away must not be sent again.
+        self._results += results
+        settled = settle(self._deliveries, self._results, now)
+        self._results = []
+        ended = [delivery for delivery in settled if delivery.next_at is None]
+        untried += self._claim()
+        self._deliveries.release([delivery.id for delivery in untried], now)
+        if now >= self._next_look:
+            # What a crash left unsaid; it is rare, so it is looked for rarely.
+            self._next_look = now + LEAVE_ALONE
+            known = {delivery.id for delivery in ended}
+            owing = self._deliveries.owing(now - LEAVE_ALONE, _AT_ONCE)
+            ended += [delivery for delivery in owing if delivery.id not in known]
+        self._told = [delivery.id for delivery in ended]
+        return [word_about(delivery) for delivery in ended]
+
+    def _claim(self) -> list[Delivery]:
+        left: list[Delivery] = []
+        for _ in range(_MOST_CLAIMS):
+            now, room = self._clock.now(), self._lanes.room
+            if not room:
+                break
+            claimed = self._deliveries.claim(now, now + CLAIM_FOR, room, self._lanes.shut(now))
+            if not claimed:
+                break
+            left += self._lanes.begin(claimed)
+        return left
+
+
+def word_about(delivery: Delivery) -> Said:
+    """notification.sent or notification.failed; it carries no address and no text (P14)."""
+    sent = delivery.status == "sent"
+    key = "notification.sent" if sent else "notification.failed"
+    event = pb.NotificationEvent(
+        delivery_id=delivery.id,
+        number=delivery.number,
+        template=delivery.template,
+        way=delivery.way,
+        recipient=delivery.recipient,
+        status=STATUS[delivery.status],
+        attempts=delivery.attempts,
+        error=delivery.last_error,
+    )
+    at = delivery.sent_at or delivery.created_at
+    event.at.FromDatetime(at)
+    return Said(
+        key=key,
+        body=event,
+        id=event_id(delivery.id, key, delivery.number),
+        subject=delivery.number,
+        cause=delivery.cause,
+        actor="service:notifications",
+        traceparent=delivery.traceparent,
+    )
+
+
+STATUS = {
+    "pending": pb.DELIVERY_STATUS_PENDING,
+    "sent": pb.DELIVERY_STATUS_SENT,
+    "retrying": pb.DELIVERY_STATUS_RETRYING,
+    "failed": pb.DELIVERY_STATUS_FAILED,
+}
+
+
+def described(deliveries: Sequence[Delivery], *, unmasked: bool) -> list[pb.Delivery]:
+    """Deliveries as people read them; addresses and texts only for those who may see them (P1)."""
+    told = []
+    for delivery in deliveries:
+        one = pb.Delivery(
+            delivery_id=delivery.id,
+            number=delivery.number,
+            template=delivery.template,
+            language=delivery.language,
+            way=delivery.way,
+            recipient=delivery.recipient,
+            address=delivery.address if unmasked else masked(delivery.address),
+            status=STATUS[delivery.status],
+            attempts=delivery.attempts,
+            last_error=delivery.last_error,
+            cause=delivery.cause,
+            subject=delivery.subject,
+            text=delivery.text if unmasked else "",
+        )
+        one.created_at.FromDatetime(delivery.created_at)
+        if delivery.sent_at is not None:
+            one.sent_at.FromDatetime(delivery.sent_at)
+        told.append(one)
+    return told
+
+
+def masked(address: str) -> str:
+    """ "li.wei@example.org" -> "l***@example.org"; a webhook's host only."""
+    if "://" in address:
+        return "/".join(address.split("/", 3)[:3]) + "/***"
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}***{at}{domain}" if at else "***"

@@ -1,0 +1,133 @@
+"""Templates: compiled once, checked at start, rendered in a sandbox (O9, O11).
+
+A template sees `ticket` (number, title, type, grade, state, team, project, priority, requester, assignee, engineer,
+project_manager, solution), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
+`recipient` and `survey_link`, each a text in the recipient's language, empty when the event says nothing of it.
+No telephone number, address or description is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.kernel.errors import Refused
+from services.notifications.model import Facts, Recipient
+from services.profile.lookups import Lookups
+
+LONGEST_TEXT = 10_000
+LONGEST_SUBJECT = 200
+
+SurveyLink = Callable[[str], str]
+"""Address of the survey page for a callback task."""
+
+
+class _Later:
+    """A value made only when a template prints it: signing a link costs more than the rest of a message."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._make = make
+
+    def __str__(self) -> str:
+        return self._make()
+
+
+class Wording:
+    """The templates of one profile."""
+
+    def __init__(self, people: Lookups, survey_link: SurveyLink) -> None:
+        self._people = people
+        self._profile = people.profile
+        self._survey_link = survey_link
+        self._zone = ZoneInfo(people.profile.profile.timezone)
+        # Text, not HTML: escaping would spoil it.
+        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+        self._texts: dict[tuple[str, str], tuple[Template, Template]] = {}
+        for name, languages in self._profile.notices.templates.items():
+            for language, text in languages.items():
+                try:
+                    compiled = (environment.from_string(text.subject), environment.from_string(text.text))
+                except TemplateError as error:
+                    raise self._broken(name, language, error) from error
+                self._texts[name, language] = compiled
+
+    def check(self) -> None:
+        """Renders every template once with everything and once with next to nothing; Refused names the broken one."""
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        bare = Facts("ticket.opened", "DS20260101-000001", self._profile.profile.name, at)
+        full = Facts("callback.due", bare.number, bare.profile, at, due_at=at, task_id="t", clock="c", roles=("r",))
+        reader = Recipient("somebody", "somebody", "zh-CN", {})
+        for name, language in self._texts:
+            for facts in (bare, full):
+                self.render(name, facts, reader, language)
+
+    def render(self, template: str, facts: Facts, recipient: Recipient, language: str = "") -> tuple[str, str]:
+        """Subject (one line) and text for a recipient, cut at their bounds; Refused when it cannot be rendered."""
+        language = language or recipient.language
+        try:
+            subject, text = self._texts[template, language]
+            seen = self._seen(facts, recipient, language)
+            shown = " ".join(_bounded(subject, seen, LONGEST_SUBJECT).split())
+            return shown, _bounded(text, seen, LONGEST_TEXT)
+        except (TemplateError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise self._broken(template, language, error) from error
+
+    def _seen(self, facts: Facts, recipient: Recipient, language: str) -> Mapping[str, object]:
+        label = self._people.label
+        hidden = facts.anonymous and recipient.staff
+        return {
+            "ticket": {
+                "number": facts.number,
+                "title": facts.title,
+                "type": label("type", facts.type, language),
+                "grade": label("grade", facts.grade, language),
+                "state": label("state", facts.state, language),
+                "team": label("team", facts.team, language),
+                "project": label("project", facts.project, language),
+                "priority": facts.priority or "",
+                "requester": "" if hidden else facts.requester_name,
+                "assignee": self._name(facts.assignee),
+                "engineer": self._name(facts.engineer),
+                "project_manager": self._name(facts.project_manager),
+                "solution": facts.solution,
+            },
+            "clock": label("clock", facts.clock, language),
+            "due_at": f"{facts.due_at.astimezone(self._zone):%Y-%m-%d %H:%M}" if facts.due_at else "",
+            "role": ", ".join(label("role", role, language) for role in facts.roles),
+            "reason": facts.reason,
+            "satisfaction": facts.satisfaction,
+            "desk": self._profile.profile.title.in_language(language),
+            "hotline": self._profile.contact_points.get("hotline", ""),
+            "recipient": recipient.name,
+            "survey_link": _Later(lambda: self._survey_link(facts.task_id)) if facts.task_id else "",
+        }
+
+    def _name(self, person: str) -> str:
+        known = self._people.people.get(person)
+        return known.name if known else person
+
+    def _broken(self, template: str, language: str, error: Exception) -> Refused:
+        where = f"notices.templates.{template}.{language}"
+        return Refused(
+            f"The template {where} of profile {self._profile.profile.name} cannot be used: {error}; correct it.",
+            field=where,
+        )
+
+
+def _bounded(template: Template, seen: Mapping[str, object], longest: int) -> str:
+    """At most so many characters: a loop in a template must not fill the memory."""
+    parts: list[str] = []
+    length = 0
+    for part in template.generate(seen):
+        parts.append(part)
+        length += len(part)
+        if length > longest:
+            break
+    text = "".join(parts)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,39 @@
+"""The nameko side of notifications: hears events, sends what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.kernel.clock import Clock
+from services.notifications.handlers import Notices
+from services.notifications.sending import Sending
+from services.runtime.bus import Given, batches, every
+from services.runtime.message import Heard, Said
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the worker is given."""
+
+    notices: Notices
+    sending: Sending
+    clock: Clock
+
+
+class NotificationsWorker:
+    """Entry points only."""
+
+    name = "notifications"
+    built: Built = Given()
+
+    @batches(queue="notifications.events", size=200, wait_ms=20, prefetch=800)  # type: ignore[untyped-decorator]  # nameko ships no types
+    def events(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        """Keep what the events send; nothing is said until it is sent."""
+        self.built.notices.hear(batch, self.built.clock.now())
+        return ()
+
+    @every(seconds=0.1)  # type: ignore[untyped-decorator]  # nameko ships no types
+    def send(self) -> Sequence[Said]:
+        """Carry what is due and say how it ended."""
+        return self.built.sending.step()
