@@ -1,0 +1,155 @@
+"""A draft made clean: one form of every text, bounds, what the channel cannot say filled in (A7, A10, P4)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Literal
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.contracts.deskstream.v1.common_pb2 import Channel
+from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
+from services.intake.credentials import redact
+from services.intake.requesters import complete
+from services.profile.lookups import Lookups
+from services.profile.schema import Label, Profile
+
+Time = Literal["occurred_at", "received_at"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
+_LINE = re.compile(r"^\s*[*·\-]?\s*([^\s:：][^:：\n]{0,40}?)\s*[:：]\s*(\S.*?)\s*$", re.MULTILINE)
+FREE_TEXT = frozenset({Channel.CHANNEL_EMAIL, Channel.CHANNEL_IM})
+"""Channels whose users see no form: lines such as "影响范围：全楼" are read as form fields there."""
+
+REQUESTER = {
+    "name": "name", "department": "department", "unit": "unit", "phone": "phone",
+    "email": "email", "im": "im",
+}  # fmt: skip
+"""Form field names that lie in the requester."""
+DIRECT = ("type", "entry", "project", "title", "description", "impact_scope", "grade", "accused")
+"""Form field names that are texts of the draft itself."""
+
+
+def channel_name(channel: int) -> str:
+    """ "email" for CHANNEL_EMAIL; "unknown" for what this version does not know."""
+    try:
+        return Channel.Name(channel).removeprefix("CHANNEL_").lower()  # type: ignore[arg-type]
+    except ValueError:
+        return "unknown"
+
+
+def receipt_id(channel: int, source_id: str) -> str:
+    """Key of the receipt of a source message."""
+    return f"{channel_name(channel)}/{source_id}"
+
+
+def stamp(at: datetime) -> Timestamp:
+    """A protobuf time."""
+    made = Timestamp()
+    made.FromDatetime(at)
+    return made
+
+
+def moment(of: RequestDraft, name: Time) -> datetime | None:
+    """A time of the draft, aware UTC; None when it is not given."""
+    return getattr(of, name).ToDatetime(tzinfo=UTC) if of.HasField(name) else None
+
+
+def clean(text: str) -> str:
+    """Unicode NFC, no control characters, one kind of line end, no blank edges."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("", text).strip()
+
+
+def get_field(draft: RequestDraft, name: str) -> str:
+    """The value of a form field, wherever it lies; times as RFC 3339."""
+    name = name.removeprefix("requester.").removeprefix("requester_")
+    if name in REQUESTER:
+        return str(getattr(draft.requester, REQUESTER[name]))
+    if name == "contact":
+        return draft.requester.phone or draft.requester.email or draft.requester.im
+    if name in DIRECT:
+        return str(getattr(draft, name))
+    if name == "occurred_at":
+        return draft.occurred_at.ToJsonString() if draft.HasField("occurred_at") else ""
+    return draft.fields.get(name, "")
+
+
+def set_field(draft: RequestDraft, name: str, value: str) -> None:
+    """Puts a form field where it lies; times are set by the caller."""
+    bare = name.removeprefix("requester.").removeprefix("requester_")
+    if bare in REQUESTER:
+        setattr(draft.requester, REQUESTER[bare], value)
+    elif bare == "contact":
+        setattr(draft.requester, "email" if "@" in value else "phone", value)
+    elif bare in DIRECT:
+        setattr(draft, bare, value)
+    elif bare != "occurred_at":
+        draft.fields[name] = value
+
+
+def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> RequestDraft:
+    """A clean copy. said_at is when the message was said, and the time of receipt when the draft names none (D12)."""
+    profile = lookups.profile
+    draft = RequestDraft()
+    draft.CopyFrom(given)
+    _clean_texts(draft)
+    draft.profile = profile.profile.name
+    if not draft.HasField("received_at"):
+        draft.received_at.CopyFrom(stamp(said_at))
+    # The database keeps milliseconds; what is said again must be the same words.
+    draft.received_at.nanos = draft.received_at.nanos // 1_000_000 * 1_000_000
+    complete(draft.requester, lookups)
+    if draft.channel in FREE_TEXT:
+        _read_lines(draft, profile)
+    for field in profile.form:
+        if field.choices:
+            _to_key(draft, field.name, {choice.key: choice.label for choice in field.choices})
+    _to_key(draft, "type", {one.key: one.label for one in profile.types})
+    _to_key(draft, "entry", {one.key: one.label for one in profile.entries})
+    _to_key(draft, "grade", {one.key: one.label for one in profile.grading.grades})
+    _to_key(draft, "project", {one.id: one.name for one in profile.organisation.projects})
+    asked = any(field.name == "type" and field.required for field in profile.form)
+    if not asked or draft.channel in FREE_TEXT:
+        draft.type = draft.type or profile.default_type
+    draft.title = draft.title or draft.description.split("\n", 1)[0][:80].strip()
+    if draft.channel in FREE_TEXT and not draft.HasField("occurred_at"):
+        draft.occurred_at.CopyFrom(draft.received_at)
+    return draft
+
+
+def _clean_texts(draft: RequestDraft) -> None:
+    for name in (*DIRECT, "source_id", "recorder", "in_reply_to", "contact_id"):
+        setattr(draft, name, clean(getattr(draft, name)))
+    for name in set(REQUESTER.values()) | {"id", "language"}:
+        setattr(draft.requester, name, clean(getattr(draft.requester, name)))
+    for name in ("title", "description", "impact_scope"):
+        setattr(draft, name, redact(getattr(draft, name)))
+    draft.title = " ".join(draft.title.split())
+    extra = {clean(name): redact(clean(value)) for name, value in draft.fields.items()}
+    draft.fields.clear()
+    for name, value in extra.items():
+        if name and value:
+            draft.fields[name] = value
+
+
+def _read_lines(draft: RequestDraft, profile: Profile) -> None:
+    """Form fields written as lines of free text; a value the draft already has stays."""
+    labels = {text.casefold(): f for f in profile.form for text in (f.label.zh, f.label.en)}
+    for found in _LINE.finditer(draft.description):
+        field = labels.get(found[1].casefold())
+        readable = field is not None and field.kind != "time" and field.name != "description"
+        if field is not None and readable and not get_field(draft, field.name):
+            set_field(draft, field.name, found[2])
+
+
+def _to_key(draft: RequestDraft, name: str, known: dict[str, Label]) -> None:
+    """A label in either language becomes its key; anything else stays for the judgement to refuse."""
+    value = get_field(draft, name)
+    if value and value not in known:
+        for key, label in known.items():
+            if value.casefold() in (key.casefold(), label.zh.casefold(), label.en.casefold()):
+                set_field(draft, name, key)
+                return

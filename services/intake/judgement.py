@@ -1,0 +1,121 @@
+"""What a draft may not be: every faulty field at once, in both languages, each with its remedy (A2, A7, A14)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
+from services.intake.drafts import DIRECT, REQUESTER, channel_name, get_field, moment
+from services.intake.policy import judge_times
+from services.intake.requesters import phone_has_form
+from services.kernel.errors import Fault
+from services.profile.schema import FormField, Profile
+
+_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
+_SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
+_LONGEST = {"title": 200, "description": 4000, "source_id": 500, "impact_scope": 500, "accused": 200}
+_MOST_FIELDS, _LONGEST_FIELDS, _MOST_ATTACHMENTS = 50, 4000, 20
+
+
+def judge(draft: RequestDraft, profile: Profile, now: datetime) -> tuple[Fault, ...]:
+    """All faults of a normalised draft; none: it may become a ticket."""
+    faults: dict[str, Fault] = {}
+    for fault in _all(draft, profile, now):
+        # One sentence per field: the first is the most telling.
+        faults.setdefault(fault.field, fault)
+    return tuple(faults.values())
+
+
+def _all(draft: RequestDraft, profile: Profile, now: datetime) -> Iterator[Fault]:
+    name = channel_name(draft.channel)
+    if name not in profile.channels:
+        open_ones = ", ".join(profile.channels)
+        yield Fault(
+            "channel",
+            f"渠道{name}未开通，请使用：{open_ones}。",
+            f"The channel {name} is not open at this desk; use one of: {open_ones}.",
+        )
+    if not draft.source_id:
+        yield Fault("source_id", "缺少来源编号，请给每条消息一个唯一编号。", "Give every message its own source_id.")
+    yield from _bounds(draft)
+    for field in profile.form:
+        yield from _field(draft, field)
+    yield from _lists(draft, profile)
+    yield from _contact(draft)
+    received = moment(draft, "received_at") or now
+    yield from judge_times(received, moment(draft, "occurred_at"), now, backfilled=draft.backfilled)
+
+
+def _bounds(draft: RequestDraft) -> Iterator[Fault]:
+    texts = [(name, getattr(draft, name)) for name in (*DIRECT, "source_id", "contact_id", "recorder", "in_reply_to")]
+    texts += [(f"requester.{name}", getattr(draft.requester, name)) for name in {*REQUESTER.values(), "id", "language"}]
+    for name, text in texts:
+        most = _LONGEST.get(name, 200)
+        if len(text) > most:
+            yield Fault(
+                name,
+                f"{name}超过{most}个字，请缩短或作为附件提交。",
+                f"{name} is longer than {most} characters; shorten it or attach it.",
+            )
+    if len(draft.fields) > _MOST_FIELDS or sum(len(k) + len(v) for k, v in draft.fields.items()) > _LONGEST_FIELDS:
+        yield Fault(
+            "fields",
+            f"附加字段超过{_MOST_FIELDS}个或{_LONGEST_FIELDS}个字，请精简。",
+            f"There are more than {_MOST_FIELDS} extra fields or {_LONGEST_FIELDS} characters in them; send fewer.",
+        )
+    if len(draft.attachments) > _MOST_ATTACHMENTS:
+        yield Fault(
+            "attachments",
+            f"附件超过{_MOST_ATTACHMENTS}个，请减少。",
+            f"There are more than {_MOST_ATTACHMENTS} attachments; send fewer.",
+        )
+    for one in draft.attachments:
+        if not one.reference or len(one.reference) > 500 or len(one.name) > 200 or not _SHA256.fullmatch(one.sha256):
+            yield Fault(
+                "attachments",
+                "附件须有引用地址（500字以内）、名称（200字以内）和SHA-256。",
+                "An attachment needs a reference (500 characters), a name (200) and a SHA-256 in hexadecimal.",
+            )
+
+
+def _field(draft: RequestDraft, field: FormField) -> Iterator[Fault]:
+    value = next((text for name in field.any_of if (text := get_field(draft, name))), get_field(draft, field.name))
+    if field.required and not value and not any(get_field(draft, other) for other in field.any_of):
+        yield Fault(field.name, f"请填写{field.label.zh}。", f"Fill in {field.label.en}.")
+    elif field.choices:
+        yield from _one_of(field.name, value, {choice.key for choice in field.choices})
+    elif field.kind == "email" and value and not _EMAIL.fullmatch(value):
+        yield Fault(field.name, f"{field.label.zh}不是邮箱地址，请核对。", f"{field.label.en} is no e-mail address.")
+    elif field.kind == "phone" and value and not phone_has_form(value):
+        yield _bad_phone(field.name)
+
+
+def _lists(draft: RequestDraft, profile: Profile) -> Iterator[Fault]:
+    yield from _one_of("type", draft.type, {one.key for one in profile.types})
+    yield from _one_of("entry", draft.entry, {one.key for one in profile.entries})
+    yield from _one_of("grade", draft.grade, {one.key for one in profile.grading.grades})
+    yield from _one_of("project", draft.project, {one.id for one in profile.organisation.projects})
+
+
+def _one_of(name: str, value: str, known: Iterable[str]) -> Iterator[Fault]:
+    if value and value not in known:
+        shown = ", ".join(sorted(known)) or "(无)"
+        yield Fault(name, f"{name}不在可选范围内，请选择：{shown}。", f"{name} is not on the list; choose: {shown}.")
+
+
+def _contact(draft: RequestDraft) -> Iterator[Fault]:
+    phone, email = draft.requester.phone, draft.requester.email
+    if phone and not phone_has_form(phone):
+        yield _bad_phone("requester.phone")
+    if email and not _EMAIL.fullmatch(email):
+        yield Fault("requester.email", "邮箱地址格式有误，请核对。", "The e-mail address has a wrong form; check it.")
+
+
+def _bad_phone(name: str) -> Fault:
+    return Fault(
+        name,
+        "电话号码有误，请与来电者核对（手机11位，座机带区号，或分机号）。",
+        "The telephone number has a wrong form; check it (mobile 11 digits, landline with area code, or extension).",
+    )

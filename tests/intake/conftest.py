@@ -1,0 +1,36 @@
+"""Stores for the suites: every test that asks for `stores` runs on the fake and on the real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from services.intake.storage import ContactDocument, MongoContacts, MongoCounters, MongoReceipts, ReceiptDocument
+from services.runtime.mongo import connect, ensure_indexes
+from services.runtime.settings import Settings
+from tests.intake.world import FakeContacts, FakeCounters, FakeReceipts, Stores
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real)])
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    if request.param == "fake":
+        yield Stores(FakeReceipts(), FakeCounters(), FakeContacts())
+        return
+    yield from real_stores(request.getfixturevalue("mongodb_uri"))
+
+
+@pytest.fixture
+def real(mongodb_uri) -> Iterator[Stores]:
+    yield from real_stores(mongodb_uri)
+
+
+def real_stores(place) -> Iterator[Stores]:
+    import mongoengine
+
+    settings = Settings(MONGODB_URI=place.uri, database_prefix=place.prefix)  # type: ignore[call-arg]
+    mongoengine.disconnect("intake")
+    database = connect("intake", settings)
+    ensure_indexes(ReceiptDocument, ContactDocument)
+    yield Stores(MongoReceipts(database), MongoCounters(database), MongoContacts(database))
+    mongoengine.disconnect("intake")
