@@ -27,7 +27,7 @@ from services.contracts.deskstream.v1 import ticket_pb2 as deskstream_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x65skstream/v1/reporting.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x06Period\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0c\n\x04last\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0c\n\x04part\x18\x05 \x01(\x08\"\xb3\x01\n\x03Kpi\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x66ormula\x18\x03 \x01(\t\x12\x11\n\tnumerator\x18\x04 \x01(\x01\x12\x13\n\x0b\x64\x65nominator\x18\x05 \x01(\x01\x12\r\n\x05value\x18\x06 \x01(\t\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x0e\n\x06target\x18\x08 \x01(\t\x12\x0f\n\x07verdict\x18\t \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\n \x01(\t\"H\n\rCategoryShare\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x0f\n\x07percent\x18\x04 \x01(\t\"E\n\x10GetReportRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\"\xef\x01\n\x11GetReportResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x06period\x18\x02 \x01(\x0b\x32\x15.deskstream.v1.Period\x12 \n\x04kpis\x18\x03 \x03(\x0b\x32\x12.deskstream.v1.Kpi\x12,\n\x06shares\x18\x04 \x03(\x0b\x32\x1c.deskstream.v1.CategoryShare\x12\x0f\n\x07tickets\x18\x05 \x01(\x03\x12\x10\n\x08\x63ontacts\x18\x06 \x01(\x03\x12/\n\x0b\x63omputed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x12ListRecordsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x0b\n\x03kpi\x18\x03 \x01(\t\x12\x11\n\tnumerator\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\xda\x03\n\nTicketLine\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\'\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05grade\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12#\n\x05phase\x18\x06 \x01(\x0e\x32\x14.deskstream.v1.Phase\x12\x0c\n\x04team\x18\x07 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bresolved_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x62reaches\x18\x0c \x01(\x05\x12\x10\n\x08warnings\x18\r \x01(\x05\x12\x13\n\x0b\x65scalations\x18\x0e \x01(\x05\x12\x10\n\x08\x63\x61llback\x18\x0f \x01(\t\x12\x14\n\x0csatisfaction\x18\x10 \x01(\t\x12\r\n\x05title\x18\x11 \x01(\t\x12\x12\n\nhand_backs\x18\x12 \x01(\x05\x12\r\n\x05\x63ycle\x18\x13 \x01(\x05\"X\n\x13ListRecordsResponse\x12(\n\x05lines\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.TicketLine\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13GetWallboardRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\xbf\x03\n\tWallboard\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04open\x18\x02 \x01(\x03\x12\x12\n\nunassigned\x18\x03 \x01(\x03\x12\x0f\n\x07\x61t_risk\x18\x04 \x01(\x03\x12\x10\n\x08\x62reached\x18\x05 \x01(\x03\x12\x16\n\x0eresolved_today\x18\x06 \x01(\x03\x12\x16\n\x0ereceived_today\x18\x07 \x01(\x03\x12\x15\n\rcallbacks_due\x18\x08 \x01(\x03\x12;\n\nby_channel\x18\t \x03(\x0b\x32\'.deskstream.v1.Wallboard.ByChannelEntry\x12\x35\n\x07\x62y_team\x18\n \x03(\x0b\x32$.deskstream.v1.Wallboard.ByTeamEntry\x12)\n\x06latest\x18\x0b \x03(\x0b\x32\x19.deskstream.v1.TicketLine\x1a\x30\n\x0e\x42yChannelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x42yTeamEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"C\n\x14GetWallboardResponse\x12+\n\twallboard\x18\x01 \x01(\x0b\x32\x18.deskstream.v1.Wallboard\"(\n\x15WatchWallboardRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"E\n\x16WatchWallboardResponse\x12+\n\twallboard\x18\x01 \x01(\x0b\x32\x18.deskstream.v1.Wallboard\"P\n\rExportRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"\x1f\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xbb\x03\n\x10ReportingService\x12N\n\tGetReport\x12\x1f.deskstream.v1.GetReportRequest\x1a .deskstream.v1.GetReportResponse\x12T\n\x0bListRecords\x12!.deskstream.v1.ListRecordsRequest\x1a\".deskstream.v1.ListRecordsResponse\x12W\n\x0cGetWallboard\x12\".deskstream.v1.GetWallboardRequest\x1a#.deskstream.v1.GetWallboardResponse\x12_\n\x0eWatchWallboard\x12$.deskstream.v1.WatchWallboardRequest\x1a%.deskstream.v1.WatchWallboardResponse0\x01\x12G\n\x06\x45xport\x12\x1c.deskstream.v1.ExportRequest\x1a\x1d.deskstream.v1.ExportResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64\x65skstream/v1/reporting.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n\x06Period\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0c\n\x04last\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x0c\n\x04part\x18\x05 \x01(\x08\"\xc2\x01\n\x03Kpi\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x66ormula\x18\x03 \x01(\t\x12\x11\n\tnumerator\x18\x04 \x01(\x01\x12\x13\n\x0b\x64\x65nominator\x18\x05 \x01(\x01\x12\r\n\x05value\x18\x06 \x01(\t\x12\x0c\n\x04unit\x18\x07 \x01(\t\x12\x0e\n\x06target\x18\x08 \x01(\t\x12\x0f\n\x07verdict\x18\t \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\n \x01(\t\x12\r\n\x05trend\x18\x0b \x01(\t\"H\n\rCategoryShare\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\x12\x0f\n\x07percent\x18\x04 \x01(\t\"E\n\x10GetReportRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\"\xef\x01\n\x11GetReportResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12%\n\x06period\x18\x02 \x01(\x0b\x32\x15.deskstream.v1.Period\x12 \n\x04kpis\x18\x03 \x03(\x0b\x32\x12.deskstream.v1.Kpi\x12,\n\x06shares\x18\x04 \x03(\x0b\x32\x1c.deskstream.v1.CategoryShare\x12\x0f\n\x07tickets\x18\x05 \x01(\x03\x12\x10\n\x08\x63ontacts\x18\x06 \x01(\x03\x12/\n\x0b\x63omputed_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x12ListRecordsRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x0b\n\x03kpi\x18\x03 \x01(\t\x12\x11\n\tnumerator\x18\x04 \x01(\x08\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\xda\x03\n\nTicketLine\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\'\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\r\n\x05grade\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12#\n\x05phase\x18\x06 \x01(\x0e\x32\x14.deskstream.v1.Phase\x12\x0c\n\x04team\x18\x07 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bresolved_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x62reaches\x18\x0c \x01(\x05\x12\x10\n\x08warnings\x18\r \x01(\x05\x12\x13\n\x0b\x65scalations\x18\x0e \x01(\x05\x12\x10\n\x08\x63\x61llback\x18\x0f \x01(\t\x12\x14\n\x0csatisfaction\x18\x10 \x01(\t\x12\r\n\x05title\x18\x11 \x01(\t\x12\x12\n\nhand_backs\x18\x12 \x01(\x05\x12\r\n\x05\x63ycle\x18\x13 \x01(\x05\"X\n\x13ListRecordsResponse\x12(\n\x05lines\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.TicketLine\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x13GetWallboardRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\xbf\x03\n\tWallboard\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04open\x18\x02 \x01(\x03\x12\x12\n\nunassigned\x18\x03 \x01(\x03\x12\x0f\n\x07\x61t_risk\x18\x04 \x01(\x03\x12\x10\n\x08\x62reached\x18\x05 \x01(\x03\x12\x16\n\x0eresolved_today\x18\x06 \x01(\x03\x12\x16\n\x0ereceived_today\x18\x07 \x01(\x03\x12\x15\n\rcallbacks_due\x18\x08 \x01(\x03\x12;\n\nby_channel\x18\t \x03(\x0b\x32\'.deskstream.v1.Wallboard.ByChannelEntry\x12\x35\n\x07\x62y_team\x18\n \x03(\x0b\x32$.deskstream.v1.Wallboard.ByTeamEntry\x12)\n\x06latest\x18\x0b \x03(\x0b\x32\x19.deskstream.v1.TicketLine\x1a\x30\n\x0e\x42yChannelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a-\n\x0b\x42yTeamEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"C\n\x14GetWallboardResponse\x12+\n\twallboard\x18\x01 \x01(\x0b\x32\x18.deskstream.v1.Wallboard\"(\n\x15WatchWallboardRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"E\n\x16WatchWallboardResponse\x12+\n\twallboard\x18\x01 \x01(\x0b\x32\x18.deskstream.v1.Wallboard\"P\n\rExportRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x0e\n\x06period\x18\x02 \x01(\t\x12\x0c\n\x04what\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\"\x1f\n\x0e\x45xportResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x32\xbb\x03\n\x10ReportingService\x12N\n\tGetReport\x12\x1f.deskstream.v1.GetReportRequest\x1a .deskstream.v1.GetReportResponse\x12T\n\x0bListRecords\x12!.deskstream.v1.ListRecordsRequest\x1a\".deskstream.v1.ListRecordsResponse\x12W\n\x0cGetWallboard\x12\".deskstream.v1.GetWallboardRequest\x1a#.deskstream.v1.GetWallboardResponse\x12_\n\x0eWatchWallboard\x12$.deskstream.v1.WatchWallboardRequest\x1a%.deskstream.v1.WatchWallboardResponse0\x01\x12G\n\x06\x45xport\x12\x1c.deskstream.v1.ExportRequest\x1a\x1d.deskstream.v1.ExportResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,37 +41,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PERIOD']._serialized_start=137
   _globals['_PERIOD']._serialized_end=217
   _globals['_KPI']._serialized_start=220
-  _globals['_KPI']._serialized_end=399
-  _globals['_CATEGORYSHARE']._serialized_start=401
-  _globals['_CATEGORYSHARE']._serialized_end=473
-  _globals['_GETREPORTREQUEST']._serialized_start=475
-  _globals['_GETREPORTREQUEST']._serialized_end=544
-  _globals['_GETREPORTRESPONSE']._serialized_start=547
-  _globals['_GETREPORTRESPONSE']._serialized_end=786
-  _globals['_LISTRECORDSREQUEST']._serialized_start=788
-  _globals['_LISTRECORDSREQUEST']._serialized_end=912
-  _globals['_TICKETLINE']._serialized_start=915
-  _globals['_TICKETLINE']._serialized_end=1389
-  _globals['_LISTRECORDSRESPONSE']._serialized_start=1391
-  _globals['_LISTRECORDSRESPONSE']._serialized_end=1479
-  _globals['_GETWALLBOARDREQUEST']._serialized_start=1481
-  _globals['_GETWALLBOARDREQUEST']._serialized_end=1519
-  _globals['_WALLBOARD']._serialized_start=1522
-  _globals['_WALLBOARD']._serialized_end=1969
-  _globals['_WALLBOARD_BYCHANNELENTRY']._serialized_start=1874
-  _globals['_WALLBOARD_BYCHANNELENTRY']._serialized_end=1922
-  _globals['_WALLBOARD_BYTEAMENTRY']._serialized_start=1924
-  _globals['_WALLBOARD_BYTEAMENTRY']._serialized_end=1969
-  _globals['_GETWALLBOARDRESPONSE']._serialized_start=1971
-  _globals['_GETWALLBOARDRESPONSE']._serialized_end=2038
-  _globals['_WATCHWALLBOARDREQUEST']._serialized_start=2040
-  _globals['_WATCHWALLBOARDREQUEST']._serialized_end=2080
-  _globals['_WATCHWALLBOARDRESPONSE']._serialized_start=2082
-  _globals['_WATCHWALLBOARDRESPONSE']._serialized_end=2151
-  _globals['_EXPORTREQUEST']._serialized_start=2153
-  _globals['_EXPORTREQUEST']._serialized_end=2233
-  _globals['_EXPORTRESPONSE']._serialized_start=2235
-  _globals['_EXPORTRESPONSE']._serialized_end=2266
-  _globals['_REPORTINGSERVICE']._serialized_start=2269
-  _globals['_REPORTINGSERVICE']._serialized_end=2712
+  _globals['_KPI']._serialized_end=414
+  _globals['_CATEGORYSHARE']._serialized_start=416
+  _globals['_CATEGORYSHARE']._serialized_end=488
+  _globals['_GETREPORTREQUEST']._serialized_start=490
+  _globals['_GETREPORTREQUEST']._serialized_end=559
+  _globals['_GETREPORTRESPONSE']._serialized_start=562
+  _globals['_GETREPORTRESPONSE']._serialized_end=801
+  _globals['_LISTRECORDSREQUEST']._serialized_start=803
+  _globals['_LISTRECORDSREQUEST']._serialized_end=927
+  _globals['_TICKETLINE']._serialized_start=930
+  _globals['_TICKETLINE']._serialized_end=1404
+  _globals['_LISTRECORDSRESPONSE']._serialized_start=1406
+  _globals['_LISTRECORDSRESPONSE']._serialized_end=1494
+  _globals['_GETWALLBOARDREQUEST']._serialized_start=1496
+  _globals['_GETWALLBOARDREQUEST']._serialized_end=1534
+  _globals['_WALLBOARD']._serialized_start=1537
+  _globals['_WALLBOARD']._serialized_end=1984
+  _globals['_WALLBOARD_BYCHANNELENTRY']._serialized_start=1889
+  _globals['_WALLBOARD_BYCHANNELENTRY']._serialized_end=1937
+  _globals['_WALLBOARD_BYTEAMENTRY']._serialized_start=1939
+  _globals['_WALLBOARD_BYTEAMENTRY']._serialized_end=1984
+  _globals['_GETWALLBOARDRESPONSE']._serialized_start=1986
+  _globals['_GETWALLBOARDRESPONSE']._serialized_end=2053
+  _globals['_WATCHWALLBOARDREQUEST']._serialized_start=2055
+  _globals['_WATCHWALLBOARDREQUEST']._serialized_end=2095
+  _globals['_WATCHWALLBOARDRESPONSE']._serialized_start=2097
+  _globals['_WATCHWALLBOARDRESPONSE']._serialized_end=2166
+  _globals['_EXPORTREQUEST']._serialized_start=2168
+  _globals['_EXPORTREQUEST']._serialized_end=2248
+  _globals['_EXPORTRESPONSE']._serialized_start=2250
+  _globals['_EXPORTRESPONSE']._serialized_end=2281
+  _globals['_REPORTINGSERVICE']._serialized_start=2284
+  _globals['_REPORTINGSERVICE']._serialized_end=2727
 # @@protoc_insertion_point(module_scope)

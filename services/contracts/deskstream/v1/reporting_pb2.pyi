@@ -74,6 +74,7 @@ class Kpi(_message.Message):
     TARGET_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
     DEFINITION_VERSION_FIELD_NUMBER: _builtins.int
+    TREND_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """dispatch_success, callback_rate, timeliness, completion, mean_resolution_time, satisfaction, connection_rate,
     service_level, first_contact_resolution, volume ...
@@ -89,6 +90,8 @@ class Kpi(_message.Message):
     verdict: _builtins.str
     """"met", "missed", "none" (no target) or "no_data"."""
     definition_version: _builtins.str
+    trend: _builtins.str
+    """Over this period and the two of its kind before it: "rising", "falling", "steady", "mixed" or "none" (N10)."""
     def __init__(
         self,
         *,
@@ -102,10 +105,11 @@ class Kpi(_message.Message):
         target: _builtins.str = ...,
         verdict: _builtins.str = ...,
         definition_version: _builtins.str = ...,
+        trend: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition_version", b"definition_version", "denominator", b"denominator", "formula", b"formula", "key", b"key", "name", b"name", "numerator", b"numerator", "target", b"target", "unit", b"unit", "value", b"value", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition_version", b"definition_version", "denominator", b"denominator", "formula", b"formula", "key", b"key", "name", b"name", "numerator", b"numerator", "target", b"target", "trend", b"trend", "unit", b"unit", "value", b"value", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,7 +124,7 @@ class CategoryShare(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
     by: _builtins.str
-    """"channel" or "type"."""
+    """"channel", "type", "channel_type" (key "im/consultation", percent of the channel) or "contact_channel" (A16)."""
     key: _builtins.str
     count: _builtins.int
     percent: _builtins.str
