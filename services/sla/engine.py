@@ -1,0 +1,122 @@
+"""What a worker of this service does: takes in tickets, fires timers on time, says what a crash left unsaid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from uuid import uuid4
+
+from services.kernel.clock import Clock
+from services.runtime import telemetry
+from services.runtime.message import Heard, Said
+from services.runtime.outbox import AT_ONCE, LEAVE_ALONE
+from services.sla.handlers import Clocks, RulesFor, Utterance, fire, hear, say_again, shard_of
+from services.sla.leases import Leases
+from services.sla.stream import hear_all, say_all
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the database for timers that another replica has set."""
+LOOK_AHEAD = timedelta(seconds=2)
+AT_A_LOOK = 2_000
+AT_A_TIME = 500
+
+_late = telemetry.histogram("deskstream_clock_lateness_seconds", "s", "From a step's due instant to its taking")
+
+
+class Engine:
+    """One per worker process. Due instants in the database are the truth; the near ones lie in a heap (decision 12)."""
+
+    def __init__(
+        self, store: Clocks, rules_for: RulesFor, leases: Leases, clock: Clock, monotonic: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._rules_for = rules_for
+        self._leases = leases
+        self._clock = clock
+        self._monotonic = monotonic
+        self._near: list[tuple[datetime, str]] = []
+        self._waiting: dict[str, datetime] = {}
+        self._looked = float("-inf")
+        self._horizon: datetime | None = None
+        self._said: list[str] = []
+        self._said_again: list[str] = []
+        self._started = False
+
+    def tickets(self, batch: Sequence[Heard]) -> Iterable[Said]:
+        """ticket.* messages to clocks."""
+        news, causes = hear_all(batch, self._rules_for)
+        return list(say_all(hear(self._store, self._rules_for, news, self._now()), self._rules_for, causes))
+
+    def tick(self) -> Iterable[Said]:
+        """Takes the steps that are due on the shards held, in the order they were due."""
+        if self._said:
+            # A tick is called again only after what the last one returned was confirmed by the broker.
+            self._store.settle(self._said)
+            self._said.clear()
+        now = self._now()
+        shards = self._leases.held()
+        self._look(now, shards)
+        numbers = self._pop(now, shards)
+        if not numbers:
+            return ()
+        cause = f"timer/{uuid4()}"
+        utterances = fire(self._store, self._rules_for, numbers, now, cause)
+        # Not before: after a failure halfway the entry must stay, for the relay.
+        self._said.append(cause)
+        return self._say(utterances)
+
+    def renew(self) -> Iterable[Said]:
+        """Keeps this replica's leases."""
+        self._leases.renew()
+        return ()
+
+    def relay(self) -> Iterable[Said]:
+        """Says what a crash, or a server, left unsaid; the first call after a start does not wait for it to age."""
+        if self._said_again:
+            self._store.settle(self._said_again)
+            self._said_again.clear()
+        now = self._now()
+        entries = self._store.owed(now - LEAVE_ALONE if self._started else now + LEAVE_ALONE, AT_ONCE)
+        self._started = True
+        utterances = say_again(self._store, entries)
+        self._said_again.extend(cause for cause, _ in entries)
+        return self._say(utterances)
+
+    def _say(self, utterances: Sequence[Utterance]) -> list[Said]:
+        for _, effects in utterances:
+            for effect in effects:
+                if effect.kind != "armed":
+                    _late.record((effect.at - effect.due_at).total_seconds(), {"kind": effect.kind})
+        return list(say_all(utterances, self._rules_for))
+
+    def _look(self, now: datetime, shards: Sequence[int]) -> None:
+        """Fills the heap from the database: now and then, and at once when the clock has left what was looked at."""
+        moment = self._monotonic()
+        left = self._horizon is None or now >= self._horizon
+        if not shards or (moment - self._looked < LOOK_EVERY and not left):
+            return
+        self._looked = moment
+        until = now + LOOK_AHEAD
+        found = self._store.due(shards, until, AT_A_LOOK)
+        self._horizon = found[-1][0] if len(found) == AT_A_LOOK else until
+        for due, number in found:
+            if self._waiting.get(number) != due:
+                self._waiting[number] = due
+                heappush(self._near, (due, number))
+
+    def _pop(self, now: datetime, shards: Sequence[int]) -> list[str]:
+        """Tickets that are due; another's shard is left to its holder."""
+        numbers: list[str] = []
+        while self._near and self._near[0][0] <= now and len(numbers) < AT_A_TIME:
+            due, number = heappop(self._near)
+            if self._waiting.get(number) == due:
+                del self._waiting[number]
+                if shard_of(number) in shards:
+                    numbers.append(number)
+        return numbers
+
+    def _now(self) -> datetime:
+        """The present, cut to milliseconds as the database keeps it."""
+        now = self._clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
