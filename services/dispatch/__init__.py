@@ -1,0 +1,1 @@
+"""Dispatch. Owns the ticket. Hears request.received, request.joined, callback.*. Says ticket.*."""

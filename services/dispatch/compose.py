@@ -1,0 +1,78 @@
+"""What the processes of dispatch are made of; imports are lazy per role (architecture decision 1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from services.dispatch.handlers import Desks
+    from services.dispatch.storage import MongoTickets
+    from services.runtime.bus import Worker
+    from services.runtime.rpc import Service
+
+
+def desks_of(settings: Settings) -> Desks:
+    """The rule books, loaded and prepared once."""
+    from services.dispatch.handlers import Desks
+    from services.dispatch.policy import Desk
+    from services.profile.load import load_all
+
+    profiles = load_all(settings.policy_dir, settings.profile_names, settings.default_profile)
+    desks = {loaded.name: Desk(loaded.profile, loaded.version, loaded.roster) for loaded in profiles}
+    return Desks(desks, settings.default_profile)
+
+
+def store(settings: Settings) -> MongoTickets:
+    """Tickets in the service's own database, with their indexes."""
+    from services.dispatch.storage import MongoTickets
+    from services.runtime.mongo import connect
+
+    tickets = MongoTickets(connect("dispatch", settings))
+    tickets.prepare()
+    return tickets
+
+
+def worker(settings: Settings) -> Worker:
+    """The worker that opens tickets, applies callbacks and relays what is unsaid."""
+    from services.dispatch.commands import Relay
+    from services.dispatch.handlers import Stream
+    from services.dispatch.work import declare_work_queues
+    from services.dispatch.worker import DispatchWorker, Hands
+    from services.runtime.bus import Worker
+    from services.runtime.clock import clock_from
+
+    desks = desks_of(settings)
+
+    def build() -> Hands:
+        tickets = store(settings)
+        declare_work_queues(settings.amqp_uri, desks)
+        return Hands(Stream(desks, tickets), Relay(tickets), clock_from(settings))
+
+    return Worker(DispatchWorker.name, DispatchWorker, build)
+
+
+def server(settings: Settings) -> Service:
+    """The gRPC service of the desk."""
+    from services.dispatch.commands import Commands
+    from services.dispatch.listening import Listener
+    from services.dispatch.queries import Queries
+    from services.dispatch.server import ALLOW, NAME, Servicer, add
+    from services.dispatch.watching import Hub
+    from services.runtime.clock import clock_from
+    from services.runtime.publisher import Publisher
+    from services.runtime.rpc import Service
+
+    desks, tickets, hub, clock = desks_of(settings), store(settings), Hub(), clock_from(settings)
+    publisher = Publisher(settings.amqp_uri, source="deskstream/dispatch", clock=clock)
+    listener = Listener(settings.amqp_uri, hub)
+    # Short: the change is safe by then, and the relay says what the broker does not take in time.
+    commands = Commands(desks, tickets, lambda said: publisher.publish(said, timeout=2.0))
+    servicer = Servicer(commands, Queries(desks, tickets), tickets, desks, hub, listener, clock)
+
+    def close() -> None:
+        listener.close()
+        publisher.close()
+
+    return Service(add, servicer, NAME, ALLOW, close)

@@ -1,0 +1,18 @@
+"""Judgement of dispatch: `(rules, ticket, wish, now) -> event or Refused`. Pure; time and duty are arguments."""
+
+from services.dispatch.policy.actions import callback_heard, joined, possible, step
+from services.dispatch.policy.desk import Desk, Roster
+from services.dispatch.policy.opening import open_ticket
+from services.dispatch.policy.routing import decide, explain
+
+__all__ = [
+    "Desk",
+    "Roster",
+    "callback_heard",
+    "decide",
+    "explain",
+    "joined",
+    "open_ticket",
+    "possible",
+    "step",
+]

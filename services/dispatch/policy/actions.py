@@ -1,0 +1,150 @@
+"""May this caller do this to this ticket now, and what comes of it: the lifecycle and what every desk has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket
+from services.dispatch.policy.desk import Desk
+from services.dispatch.policy.everywhere import EVERYWHERE, claim, may_everywhere
+from services.dispatch.policy.guards import GUARDS, Wish
+from services.dispatch.policy.taking import said, take
+from services.kernel.errors import Refused
+from services.profile.lifecycle import Transition
+
+
+def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:
+    """The event of the action, or Refused with the sentence that names what is missing. None: nothing to change.
+
+    Codes: "forbidden" (no role that may), "conflict" (not from this state, or a guard), "invalid" (values missing).
+    """
+    rows = desk.rows_of(command.action)
+    if command.action == "claim":
+        return _claimed(desk, ticket, command, caller, now)
+    if not rows:
+        if command.action not in EVERYWHERE:
+            known = sorted({row.action for row in desk.lifecycle.transitions} | set(EVERYWHERE))
+            raise Refused(
+                f'This desk knows no action "{command.action}"; use one of: {", ".join(known)}.', field="action"
+            )
+        return EVERYWHERE[command.action](desk, ticket, command, caller, now)
+    if not any(caller.role_among(row.roles) for row in rows):
+        who = ", ".join(desk.role_label(role) for role in _roles(rows))
+        raise Refused(f"Only {who} may {command.action} a ticket; ask one of them.", code="forbidden")
+    here = desk.rows(ticket.state, command.action)
+    if not here:
+        raise Refused(_not_from_here(desk, ticket, command.action, rows), code="conflict")
+    mine = [row for row in here if caller.role_among(row.roles)]
+    if not mine:
+        who = ", ".join(desk.role_label(role) for role in _roles(here))
+        raise Refused(
+            f"Ticket {ticket.number} is {desk.state_label(ticket.state)}; "
+            f"from there only {who} may {command.action} it; ask one of them.",
+            code="forbidden",
+        )
+    return _first(desk, ticket, mine, command, caller, now)
+
+
+def _first(
+    desk: Desk, ticket: Ticket, rows: list[Transition], command: Command, caller: Caller, now: datetime
+) -> Event:
+    """The first row whose guards hold; else the refusal of the first."""
+    refusal: Refused | None = None
+    for row in rows:
+        try:
+            after = take(desk, ticket, row, command, caller, now)
+        except Refused as refused:
+            refusal = refusal or refused
+            continue
+        actor = Actor(caller.id, caller.role_among(row.roles))
+        return said(ticket, after, row.event, row.action, actor, now, command.reason, _alarms(desk, ticket, after))
+    assert refusal is not None  # noqa: S101 - rows is never empty
+    raise refusal
+
+
+def _alarms(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
+    """C25: the hand-back that reaches the profile's limit says so."""
+    limit = desk.profile.routing.hand_back_limit
+    if before.hand_backs < limit <= after.hand_backs:
+        return (Change("hand_back_limit", str(limit), "reached"),)
+    return ()
+
+
+def _claimed(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:
+    """接单: accept where the lifecycle has it, else what puts it into the caller's hands, else plain taking."""
+    if ticket.assignee and ticket.assignee != caller.id:
+        raise Refused(f"Ticket {ticket.number} is held by {ticket.assignee} already; claim another.", code="conflict")
+    rows = desk.rows_from(ticket.state)
+    takes = [row for row in rows if row.action == "accept"] or [row for row in rows if "assign_caller" in row.effects]
+    mine = [row for row in takes if caller.role_among(row.roles)]
+    if mine:
+        return _first(desk, ticket, mine, replace(command, action=mine[0].action), caller, now)
+    return claim(desk, ticket, command, caller, now)
+
+
+def _not_from_here(desk: Desk, ticket: Ticket, action: str, rows: tuple[Transition, ...]) -> str:
+    states = dict.fromkeys(state for row in rows for state in row.from_)
+    first = ", ".join(desk.state_label(state) for state in states)
+    missing = ""
+    if action == "close" and not ticket.ended and ticket.callback not in ("completed", "unreachable"):
+        missing = "; still missing: the confirmation of the solution and the callback (回访)"
+    now = "ended as" if ticket.ended else "now"
+    return (
+        f"Ticket {ticket.number} is {now} {desk.state_label(ticket.state)}; "
+        f"{action} is possible only when it is: {first}{missing}."
+    )
+
+
+def _roles(rows: tuple[Transition, ...]) -> list[str]:
+    return [role for role in dict.fromkeys(role for row in rows for role in row.roles) if role != "system"]
+
+
+def possible(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> tuple[str, ...]:
+    """Actions the caller may take now; what needs values is listed too, as the values come with the action."""
+    found: dict[str, None] = {}
+    for row in desk.rows_from(ticket.state):
+        if not caller.role_among(row.roles):
+            continue
+        wish = Wish(desk, row, Command(row.action), caller, now)
+        try:
+            for guard in row.guards:
+                if not guard.startswith(("target_", "project_")):
+                    GUARDS[guard](wish, ticket)
+        except Refused:
+            continue
+        found[row.action] = None
+    lifecycle = {row.action for row in desk.lifecycle.transitions}
+    for action in may_everywhere(ticket, caller):
+        if action not in lifecycle:
+            found[action] = None
+    return tuple(found)
+
+
+def joined(ticket: Ticket, told: str, now: datetime) -> Event:
+    """A20: the requester came back about this ticket; counted, noted, and the owner hears of it."""
+    after = replace(ticket, repeat_contacts=ticket.repeat_contacts + 1)
+    return said(ticket, after, "updated", "join", Actor(SYSTEM.id, "system"), now, told)
+
+
+def callback_heard(desk: Desk, ticket: Ticket, outcome: str, cycle: int, actor: Actor, now: datetime) -> Event | None:
+    """The callback's outcome on the ticket (F2, F13): "completed", "unreachable" or "unsolved", which reopens it.
+
+    None when it is about an earlier cycle, already known, or the ticket has ended otherwise.
+    """
+    if cycle != ticket.cycle or ticket.callback == outcome or ticket.ended:
+        return None
+    reached = outcome in ("completed", "unreachable")
+    marks = {"called_back": now} if reached else {}
+    if outcome == "completed":
+        marks["user_confirmed"] = now
+    after = replace(ticket, callback=outcome, milestones={**ticket.milestones, **marks})
+    name, action = "called_back", f"callback_{outcome}"
+    for heard in desk.lifecycle.hears.get(f"callback.{outcome}", ()):
+        rows = [row for row in desk.rows(after.state, heard) if "system" in row.roles]
+        if not rows:
+            continue
+        after = take(desk, after, rows[0], Command(heard, reason="callback"), SYSTEM, now)
+        if "new_cycle" in rows[0].effects:
+            name, action = rows[0].event, rows[0].action
+    return said(ticket, after, name, action, Actor(actor.id or SYSTEM.id, "system"), now, f"callback {outcome}")

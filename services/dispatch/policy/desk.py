@@ -1,0 +1,128 @@
+"""One profile prepared for judging: its tables looked up by key instead of searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from services.dispatch.model import Ticket
+from services.kernel.errors import Refused
+from services.profile.lifecycle import Transition
+from services.profile.schema import Person, Profile, Project, RoutingRule
+
+LAST = 9
+"""Priority of a ticket nobody has graded: served after the graded ones."""
+
+
+class Roster(Protocol):
+    """Who works when, as the profile's rosters and calendars say."""
+
+    def on_duty(self, at: datetime, role: str | None = None, team: str | None = None) -> tuple[Person, ...]:
+        """People on duty at the instant, substitutes already in the place of the absent (M21)."""
+
+    def stand_in(self, person: str, at: datetime) -> str:
+        """The person, or the registered substitute while absent (C23)."""
+
+    def in_hours(self, at: datetime) -> bool:
+        """Whether the desk is open (A5)."""
+
+
+class Desk:
+    """The rule book of one profile. Built once per loaded profile and shared by all threads; never changes."""
+
+    def __init__(self, profile: Profile, version: str, roster: Roster) -> None:
+        self.profile = profile
+        self.name = profile.profile.name
+        self.version = version
+        self.roster = roster
+        self.lifecycle = profile.lifecycle
+        self.people: Mapping[str, Person] = {person.id: person for person in profile.organisation.people}
+        self.projects: Mapping[str, Project] = {project.id: project for project in profile.organisation.projects}
+        self.teams = {team.id: team for team in profile.organisation.teams}
+        self.neutral_types = {kind.key: kind.neutral for kind in profile.types}
+        self.priorities = {grade.key: grade.priority for grade in profile.grading.grades}
+        self.entries = frozenset(entry.key for entry in profile.entries)
+        self.extra_fields = frozenset(field.name for field in profile.form)
+        self._rows: dict[tuple[str, str], tuple[Transition, ...]] = {}
+        self._actions: dict[str, list[Transition]] = {}
+        for row in self.lifecycle.transitions:
+            self._actions.setdefault(row.action, []).append(row)
+            for state in row.from_:
+                self._rows[state, row.action] = (*self._rows.get((state, row.action), ()), row)
+        self.rules = tuple((rule, _tests(rule)) for rule in profile.routing.rules)
+
+    def rows(self, state: str, action: str) -> tuple[Transition, ...]:
+        """Rows of the lifecycle for an action from a state; empty when there are none."""
+        return self._rows.get((state, action), ())
+
+    def rows_of(self, action: str) -> tuple[Transition, ...]:
+        """Rows of an action from any state."""
+        return tuple(self._actions.get(action, ()))
+
+    def rows_from(self, state: str) -> tuple[Transition, ...]:
+        """Rows that leave a state, in the order of the profile."""
+        return tuple(row for row in self.lifecycle.transitions if state in row.from_)
+
+    def states_for(self, role: str) -> tuple[str, ...]:
+        """States in which a role has something to do; withdrawing does not count as work."""
+        waiting = {
+            state
+            for row in self.lifecycle.transitions
+            if role in row.roles and row.action != "withdraw"
+            for state in row.from_
+        }
+        return tuple(state for state in self.lifecycle.states if state in waiting)
+
+    @property
+    def open_states(self) -> tuple[str, ...]:
+        """States in which a ticket still needs somebody."""
+        ends = ("closed", "cancelled")
+        return tuple(key for key, state in self.lifecycle.states.items() if state.phase not in ends)
+
+    def state_label(self, state: str) -> str:
+        """The state in English and Chinese, for sentences."""
+        known = self.lifecycle.states.get(state)
+        return f"{known.en} ({known.zh})" if known else state
+
+    def role_label(self, role: str) -> str:
+        """The role in English and Chinese, for sentences."""
+        label = self.profile.roles.get(role)
+        return f"{label.en} ({label.zh})" if label else role
+
+    def priority(self, grade: str) -> int:
+        """1 = served first; ungraded last."""
+        return self.priorities.get(grade, LAST)
+
+    def is_accused(self, ticket: Ticket, person: str) -> bool:
+        """Whether the requester complains about this person, named by id or by name (C28)."""
+        if not ticket.accused or not person:
+            return False
+        known = self.people.get(person)
+        return ticket.accused == person or (known is not None and ticket.accused == known.name)
+
+    def manager_of(self, ticket: Ticket) -> str:
+        """Manager of the ticket's project; refuses with the remedy when there is none (C3)."""
+        project = self.projects.get(ticket.project)
+        if project is None:
+            names = ", ".join(self.projects) or "none yet"
+            named = f'"{ticket.project}" is no project of this desk' if ticket.project else "no project is named"
+            raise Refused(
+                f"Ticket {ticket.number} cannot go to a project manager because {named}; name one of: {names}.",
+                field="project",
+            )
+        return project.manager
+
+
+def _tests(rule: RoutingRule) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The rule's condition as (fact, allowed texts), so that deciding is set membership."""
+    tests: list[tuple[str, frozenset[str]]] = []
+    for fact in ("type", "grade", "entry", "channel", "project", "unit", "path"):
+        allowed = getattr(rule.when, fact)
+        if allowed:
+            tests.append((fact, frozenset(allowed)))
+    for fact in ("in_hours", "major"):
+        wanted = getattr(rule.when, fact)
+        if wanted is not None:
+            tests.append((fact, frozenset({"true" if wanted else "false"})))
+    return tuple(tests)

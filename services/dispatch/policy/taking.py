@@ -1,0 +1,92 @@
+"""One row of the lifecycle, taken: values, guards, state, marks, effects; and the event that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from services.dispatch.model import Actor, Caller, Change, Command, Event, Ticket
+from services.dispatch.policy.desk import Desk
+from services.dispatch.policy.effects import EFFECTS
+from services.dispatch.policy.guards import GUARDS, Wish
+from services.dispatch.policy.values import demand, with_values
+from services.kernel.errors import Refused
+from services.profile.lifecycle import Transition
+
+_AUDITED = (
+    *("state", "type", "entry", "project", "title", "description", "impact_scope", "grade", "team", "assignee"),
+    *("project_manager", "engineer", "path", "cycle", "hand_backs", "dispatches", "failed_dispatches"),
+    *("repeat_contacts", "solution", "steps", "remaining", "workaround", "callback", "accused"),
+)
+"""Fields whose every change is kept as old and new (B9, D17)."""
+
+
+def take(desk: Desk, ticket: Ticket, row: Transition, command: Command, caller: Caller, now: datetime) -> Ticket:
+    """The ticket after the row, still of the same version; raises Refused and changes nothing when it may not be."""
+    demand(ticket, row.action, row.requires, command)
+    wish = Wish(desk, row, command, caller, now)
+    after = with_values(desk, ticket, command, caller, now, row.requires)
+    _guarded(wish, after)
+    for effect in row.effects:
+        after = EFFECTS[effect](wish, after)
+    milestones = after.milestones
+    if row.marks:
+        milestones = {**milestones, **dict.fromkeys(row.marks, now)}
+    return replace(after, state=row.to, phase=desk.lifecycle.states[row.to].phase, milestones=milestones)
+
+
+def _guarded(wish: Wish, ticket: Ticket) -> None:
+    """Refuses with everything that stands in the way, so that one answer is enough (F2)."""
+    refusals: list[Refused] = []
+    for guard in wish.row.guards:
+        try:
+            GUARDS[guard](wish, ticket)
+        except Refused as refused:
+            refusals.append(refused)
+    if len(refusals) == 1:
+        raise refusals[0]
+    if refusals:
+        raise Refused(" ".join(refused.message for refused in refusals), code=refusals[0].code, field=refusals[0].field)
+
+
+def said(
+    before: Ticket,
+    after: Ticket,
+    name: str,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    extra: Iterable[Change] = (),
+) -> Event:
+    """The event of one change: version raised, the first human action marked as the response, every change listed."""
+    milestones = after.milestones
+    if actor.role != "system" and after.cycle == before.cycle and "responded" not in milestones:
+        milestones = {**milestones, "responded": now}
+    ticket = replace(after, version=before.version + 1, milestones=milestones, updated_at=now)
+    return Event(
+        name=name,
+        action=action,
+        actor=actor,
+        at=now,
+        ticket=ticket,
+        from_state=before.state,
+        reason=reason,
+        changes=(*changes(before, ticket), *extra),
+    )
+
+
+def changes(before: Ticket, after: Ticket) -> tuple[Change, ...]:
+    """Every audited value that differs, extra fields as "fields.<name>"."""
+    found = [
+        Change(name, str(old), str(new))
+        for name in _AUDITED
+        if (old := getattr(before, name)) != (new := getattr(after, name))
+    ]
+    if before.fields != after.fields:
+        for name in sorted({*before.fields, *after.fields}):
+            old, new = before.fields.get(name, ""), after.fields.get(name, "")
+            if old != new:
+                found.append(Change(f"fields.{name}", old, new))
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""What people may see of tickets: one ticket, a queue, a history, an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.contracts.deskstream.v1 import dispatch_pb2, ticket_pb2
+from services.dispatch import model, wire
+from services.dispatch.handlers import Desks, Record, Tickets
+from services.dispatch.policy import explain, possible
+from services.dispatch.policy.everywhere import STAFF
+from services.dispatch.queues import DEFAULT_PAGE, MOST, page, queue_named
+from services.kernel.errors import Missing, Refused
+
+NEED = (*STAFF[:7], "channel_adapter", "system")
+"""Roles that need to know who the requester is; others see it masked (P1)."""
+READERS = (*NEED, "quality", "administrator", "reporter")
+
+
+class Queries:
+    """Reads; nothing here changes a ticket."""
+
+    def __init__(self, desks: Desks, tickets: Tickets) -> None:
+        self._desks = desks
+        self._tickets = tickets
+
+    def _record(self, number: str, caller: model.Caller) -> Record:
+        """The ticket, if the caller may know of it: staff, readers, and the requester their own."""
+        record = self._tickets.load([number]).get(number)
+        if record is None or not (caller.role_among(READERS) or record.latest.requester.id == caller.id):
+            raise Missing(f"There is no ticket {number} that you may see; check the number.")
+        return record
+
+    def ticket(self, number: str, caller: model.Caller, now: datetime) -> dispatch_pb2.GetTicketResponse:
+        """The ticket as it stands and what the caller may do to it now."""
+        latest = self._record(number, caller).latest
+        desk = self._desks.get(latest.profile)
+        actions = possible(desk, wire.ticket_from(latest), caller, now)
+        return dispatch_pb2.GetTicketResponse(ticket=shown(latest, caller), actions=actions)
+
+    def queue(self, name: str, size: int, token: str, caller: model.Caller) -> dispatch_pb2.ListQueueResponse:
+        """One page; the token is the position of its last ticket, so that pages never overlap."""
+        if not 0 <= size <= MOST:
+            raise Refused(f"A page has 1 to {MOST} tickets; ask for so many.", field="page_size")
+        limit = size or DEFAULT_PAGE
+        found = page(self._tickets, queue_named(name, self._desks), token, limit)
+        return dispatch_pb2.ListQueueResponse(
+            tickets=[shown(ticket, caller) for _, ticket in found],
+            next_page_token=found[-1][0] if len(found) == limit else "",
+        )
+
+    def history(self, number: str, caller: model.Caller) -> Sequence[dispatch_pb2.HistoryEntry]:
+        """Every event in order: who, when, why, from where to where, old and new values (B9)."""
+        record = self._record(number, caller)
+        told: list[dispatch_pb2.HistoryEntry] = []
+        for entry in record.entries:
+            event = entry.event()
+            hidden = _hidden(event.ticket, caller)
+            changes = [
+                ticket_pb2.Change(
+                    field=change.field,
+                    old=wire.PERSONAL.get(change.field, change.old) if hidden else change.old,
+                    new=wire.PERSONAL.get(change.field, change.new) if hidden else change.new,
+                )
+                for change in event.changes
+            ]
+            told.append(
+                dispatch_pb2.HistoryEntry(
+                    version=event.ticket.version,
+                    event_id=entry.id,
+                    cause=entry.cause,
+                    traceparent=entry.traceparent,
+                    event=event.event,
+                    action=event.action,
+                    actor=event.actor,
+                    reason="***" if hidden and event.action == "join" else event.reason,
+                    at=event.at,
+                    from_state=event.from_state,
+                    to_state=event.ticket.state,
+                    changes=changes,
+                )
+            )
+        return told
+
+    def explanation(self, number: str, language: str, caller: model.Caller) -> dispatch_pb2.ExplainResponse:
+        """Why the ticket went where it is, stored when it was decided (C2)."""
+        latest = self._record(number, caller).latest
+        ticket = wire.ticket_from(latest)
+        if ticket.routing is None:
+            raise Missing(f"Ticket {number} was never routed by a rule.")
+        desk = self._desks.get(ticket.profile)
+        text = explain(desk, ticket.routing, language or desk.profile.profile.language)
+        return dispatch_pb2.ExplainResponse(decision=latest.routing, text=text)
+
+
+def _hidden(ticket: ticket_pb2.Ticket, caller: model.Caller) -> bool:
+    return not caller.role_among(NEED) and ticket.requester.id != caller.id
+
+
+def shown(ticket: ticket_pb2.Ticket, caller: model.Caller) -> ticket_pb2.Ticket:
+    """The ticket as this caller may see it."""
+    return wire.masked(ticket) if _hidden(ticket, caller) else ticket

@@ -1,0 +1,161 @@
+"""Tickets in MongoDB: one document each, its events inside, written by insert or by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, ListField, StringField
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from services.contracts.deskstream.v1 import ticket_pb2
+from services.dispatch import model
+from services.dispatch.handlers import Entry, Opened, Record, Said, say_again
+from services.runtime.mongo import available, ensure_indexes, insert_new, swap
+
+Row = dict[str, Any]
+
+_WITH_LAST = {"events": {"$slice": -1}}
+
+
+class TicketDocument(Document):
+    """Shape and indexes of the collection `tickets`; the hot paths below use the collection itself.
+
+    `place` and `stage` are absent once a ticket has ended, `changed_at` on one that was only opened and `unsaid_at` on
+    one that owes nothing, so that the sparse indexes hold no more than is looked for.
+    """
+
+    number = StringField(primary_key=True)
+    v = IntField()
+    profile = StringField()
+    state = StringField()
+    phase = StringField()
+    team = StringField()
+    assignee = StringField()
+    priority = IntField()
+    received_at = DateTimeField()
+    place = StringField()
+    stage = StringField()
+    changed_at = DateTimeField()
+    events = ListField(DictField(BinaryField()))
+    unsaid = ListField(StringField())
+    unsaid_at = DateTimeField()
+
+    meta = {  # noqa: RUF012 - mongoengine's own convention
+        "collection": "tickets",
+        "db_alias": "dispatch",
+        "auto_create_index": False,
+        "index_cls": False,
+        "indexes": [
+            {"name": name, "fields": [name], "sparse": True, "cls": False}
+            for name in ("place", "stage", "changed_at", "unsaid_at")
+        ],
+    }
+
+
+class MongoTickets:
+    """services.dispatch.handlers.Tickets on MongoDB."""
+
+    def __init__(self, database: Database[Row]) -> None:
+        self._rows: Collection[Row] = database["tickets"]
+
+    @staticmethod
+    def prepare() -> None:
+        """Creates the indexes; at process start."""
+        ensure_indexes(TicketDocument)
+
+    def insert(self, opened: Sequence[Opened]) -> set[str]:
+        """One unordered insert; a number that exists is refused alone and given back."""
+        return {str(key) for key in insert_new(self._rows, [_row(new) for new in opened])}
+
+    def load(self, numbers: Sequence[str]) -> Mapping[str, Record]:
+        """By _id."""
+        wanted: Row = {"_id": numbers[0]} if len(numbers) == 1 else {"_id": {"$in": list(numbers)}}
+        with available():
+            rows = list(self._rows.find(wanted, {"events": 1}))
+        return {row["_id"]: Record(row["_id"], tuple(_entry(event) for event in row["events"])) for row in rows}
+
+    def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
+        """Compare-and-set on the version before."""
+        snapshot = {**_snapshot(ticket), "changed_at": ticket.updated_at}
+        push: Row = {"events": {"$each": [_stored(entry) for entry in entries]}}
+        if owed_since is not None:
+            snapshot["unsaid_at"] = owed_since
+            push["unsaid"] = {"$each": [entry.id for entry in entries]}
+        update: Row = {"$set": {key: value for key, value in snapshot.items() if value is not None}, "$push": push}
+        if ticket.ended:
+            update["$unset"] = {"place": "", "stage": ""}
+        return swap(self._rows, ticket.number, ticket.version - 1, update)
+
+    def mark_said(self, key: str, ids: Sequence[str]) -> None:
+        """Takes the ids out; the last one takes the document out of the outbox."""
+        nothing = {"$unset": {"unsaid": "", "unsaid_at": ""}}
+        with available():
+            if self._rows.update_one({"_id": key, "unsaid": list(ids)}, nothing).modified_count:
+                return
+            self._rows.update_one({"_id": key}, {"$pull": {"unsaid": {"$in": list(ids)}}})
+            self._rows.update_one({"_id": key, "unsaid": []}, nothing)
+
+    def unsaid(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[Said]]]:
+        """Through the sparse index of `unsaid_at`."""
+        with available():
+            owing = self._rows.find({"unsaid_at": {"$lt": older_than}}, {"events": 1, "unsaid": 1}).limit(limit)
+            rows = list(owing.hint("unsaid_at"))
+        return [(row["_id"], _owed(row)) for row in rows]
+
+    def page(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, ticket_pb2.Ticket]]:
+        """A range of the sparse index of `place` or `stage`, whose order is the queue's order."""
+        begin, end = f"{prefix}|", f"{prefix}}}"
+        with available():
+            found = self._rows.find({field: {"$gt": begin + after, "$lt": end}}, {field: 1, **_WITH_LAST})
+            rows = list(found.sort(field, 1).limit(limit).hint(field))
+        return [(row[field][len(begin) :], _last(row)) for row in rows]
+
+    def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
+        """Through the sparse index of `changed_at`."""
+        with available():
+            rows = list(self._rows.find({"changed_at": {"$gte": instant}}, _WITH_LAST).hint("changed_at"))
+        return [_last(row) for row in rows]
+
+
+def _snapshot(ticket: model.Ticket) -> Row:
+    return {
+        "v": ticket.version,
+        "profile": ticket.profile,
+        "state": ticket.state,
+        "phase": ticket.phase,
+        "team": ticket.team,
+        "assignee": ticket.assignee,
+        "priority": ticket.priority,
+        "received_at": ticket.milestones.get("received"),
+        "place": ticket.place,
+        "stage": ticket.stage,
+    }
+
+
+def _row(new: Opened) -> Row:
+    row: Row = {"_id": new.ticket.number, "events": [_stored(entry) for entry in new.entries]}
+    row.update((key, value) for key, value in _snapshot(new.ticket).items() if value is not None)
+    return row
+
+
+def _stored(entry: Entry) -> Row:
+    row: Row = {"id": entry.id, "cause": entry.cause, "key": entry.key, "body": entry.body}
+    if entry.traceparent:
+        row["trace"] = entry.traceparent
+    return row
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(row["id"], row["cause"], row["key"], bytes(row["body"]), row.get("trace", ""))
+
+
+def _last(row: Row) -> ticket_pb2.Ticket:
+    return _entry(row["events"][-1]).event().ticket
+
+
+def _owed(row: Row) -> Sequence[Said]:
+    owed = set(row.get("unsaid", ()))
+    return say_again([entry for entry in map(_entry, row["events"]) if entry.id in owed])

@@ -1,0 +1,41 @@
+"""What the worker of dispatch hears and says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.dispatch.commands import Relay
+from services.dispatch.handlers import Stream
+from services.kernel.clock import Clock
+from services.runtime.bus import Given, batches, every
+from services.runtime.message import Heard, Said
+from services.runtime.outbox import LEAVE_ALONE
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the composition root gives the worker."""
+
+    stream: Stream
+    relay: Relay
+    clock: Clock
+
+
+class DispatchWorker:
+    """nameko class; bodies are one line. Its decorators carry no types, as nameko ships none."""
+
+    name = "dispatch"
+    hands: Hands = Given()
+
+    @batches(queue="dispatch.requests", size=200, wait_ms=20, prefetch=400)  # type: ignore[untyped-decorator]
+    def requests(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.stream.requests(batch, self.hands.clock.now())
+
+    @batches(queue="dispatch.callbacks", size=100, wait_ms=20, prefetch=200)  # type: ignore[untyped-decorator]
+    def callbacks(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.stream.callbacks(batch, self.hands.clock.now())
+
+    @every(seconds=1.0)  # type: ignore[untyped-decorator]
+    def unsaid(self) -> Sequence[Said]:
+        return self.hands.relay.tick(self.hands.clock.now() - LEAVE_ALONE)
