@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from services.kernel.calendar import BusinessCalendar
 from services.kernel.errors import Refused
@@ -14,8 +13,6 @@ from services.profile.schema import ClockRule, Span
 
 FAR = datetime(9000, 1, 1, tzinfo=UTC)
 """next_due of a ticket that has a breached clock but no timer left: nothing fires, yet at-risk lists find it."""
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Status(StrEnum):
@@ -52,7 +49,7 @@ class News:
     cycle: int
     milestones: Mapping[str, datetime]
     updated_at: datetime
-    traits: Mapping[str, str] = _NOTHING
+    traits: Mapping[str, str] = field(default_factory=dict)
     """Facts that conditions of clocks look at: type, entry, channel, project, unit, path, major."""
     regrade: Regrade | None = None
     team: str = ""

@@ -1,0 +1,145 @@
+"""How fast clocks are armed, how late they fire, what a deadline costs. Measures only; asserts no time.
+
+`python -m tests.bench.sla_bench [clocks]` prints the figures; `measure()` gives them to the bench runner.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from deploy.local.database import Database
+from services.kernel.calendar import BusinessCalendar
+from services.profile.calendars import business_calendar
+from services.profile.schema import Calendar, Season
+from services.runtime.mongo import connect
+from services.runtime.settings import Settings
+from services.sla.engine import Engine
+from services.sla.handlers import hear
+from services.sla.leases import Leases
+from services.sla.storage import MongoClocks
+from tests.sla.world import clock, news, rules
+
+SPREAD_SECONDS = 60
+BATCH = 200
+
+
+class _Running:
+    """Starts at a given instant and runs with the machine."""
+
+    def __init__(self, start: datetime) -> None:
+        self._offset = start - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+
+def hard_calendar() -> BusinessCalendar:
+    """Lunch gap, summer and winter, Chinese holidays with make-up days."""
+    facet = Calendar(
+        spans=("09:00-12:00", "13:30-17:30"),
+        seasons=(Season(first="05-01", last="09-30", spans=("09:00-12:00", "14:00-18:00")),),
+        holidays="CN",
+    )
+    return business_calendar("hard", facet, "Asia/Shanghai")
+
+
+def deadline_us(repeats: int = 100_000) -> dict[str, float]:
+    """Microseconds of one deadline, for limits of ten minutes, four hours and sixty days of work."""
+    calendar = hard_calendar()
+    starts = [datetime(2025, 1, 1, 1, 2, 3, tzinfo=UTC) + timedelta(minutes=7 * n) for n in range(1000)]
+    figures = {}
+    for name, seconds in (("10min", 600), ("4h", 14_400), ("60d", 60 * 7 * 3600)):
+        calendar.add(starts[0], seconds)
+        begun = time.perf_counter()
+        for n in range(repeats):
+            calendar.add(starts[n % 1000], seconds)
+        figures[name] = round((time.perf_counter() - begun) / repeats * 1e6, 3)
+    return figures
+
+
+def measure(clocks: int = 100_000, mongodb_uri: str = "") -> dict[str, Any]:
+    """Figures of this machine: clock_lateness_ms {p50, p99}, deadline_us, armed_per_s, fired_per_s.
+
+    `clocks` tickets with one clock each are armed in batches, then fire within a minute of real time. Without a URI a
+    private database is started for it.
+    """
+    figures: dict[str, Any] = {"deadline_us": deadline_us()}
+    if mongodb_uri:
+        return figures | _arm_and_fire(clocks, mongodb_uri)
+    with tempfile.TemporaryDirectory(prefix="deskstream-bench-") as folder:
+        server = Database(Path(folder) / "database")
+        try:
+            server.start()
+            server.wait_ready()
+            return figures | _arm_and_fire(clocks, server.uri)
+        finally:
+            server.stop()
+
+
+def _arm_and_fire(clocks: int, uri: str) -> dict[str, Any]:
+    settings = Settings(MONGODB_URI=uri, database_prefix=f"bench{secrets.token_hex(4)}")
+    database = connect("sla", settings)
+    try:
+        store = MongoClocks(database)
+        store.ensure_indexes()
+        by = rules(clock("response", "received", "responded", {"default": 600}, warn=(), escalate=False))
+        first = datetime(2025, 3, 3, 1, 0, tzinfo=UTC)
+        gap = timedelta(seconds=SPREAD_SECONDS) / clocks
+        template = news(1, first, brief=b"x" * 250, traits={"type": "fault", "channel": "web", "entry": "erp"})
+        begun = time.perf_counter()
+        for start in range(0, clocks, BATCH):
+            batch = [
+                replace(
+                    template,
+                    number=f"DS20250303-{n:06d}",
+                    milestones={"received": _milliseconds(first + n * gap), "opened": first},
+                )
+                for n in range(start, min(start + BATCH, clocks))
+            ]
+            hear(store, lambda profile, version: by, batch, first)
+        armed = time.perf_counter() - begun
+
+        due = first + timedelta(minutes=600)
+        running = _Running(due - timedelta(seconds=1))
+        leases = Leases(database, "bench", lambda: datetime.now(UTC), time.monotonic)
+        leases.renew()
+        engine = Engine(store, lambda profile, version: by, leases, running, time.monotonic)
+        late: list[float] = []
+        begun, renewed = time.perf_counter(), time.perf_counter()
+        busy = 0.0
+        while len(late) < clocks and time.perf_counter() - begun < SPREAD_SECONDS * 5:
+            tick = time.perf_counter()
+            said = list(engine.tick())
+            now = running.now()
+            late.extend((now - message.body.due_at.ToDatetime(tzinfo=UTC)).total_seconds() * 1000 for message in said)
+            busy += time.perf_counter() - tick if said else 0.0
+            if time.perf_counter() - renewed > 2:
+                leases.renew()
+                renewed = time.perf_counter()
+            time.sleep(max(0.05 - (time.perf_counter() - tick), 0))
+        cuts = quantiles(late, n=100)
+        return {
+            "armed_per_s": round(clocks / armed),
+            "fired": len(late),
+            "fired_per_busy_s": round(len(late) / busy),
+            "clock_lateness_ms": {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)},
+        }
+    finally:
+        database.client.drop_database(database.name)
+
+
+def _milliseconds(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000), indent=2))

@@ -1,0 +1,402 @@
+"""Clocks, warnings, breaches and escalations, judged without any database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.kernel.errors import Missing, Refused
+from services.profile.schema import Condition, Span
+from services.sla.model import FAR, Facts, Status, Timeline
+from services.sla.policy.facts import learn
+from services.sla.policy.steps import acknowledge, judge
+from tests.sla.world import FAULT, GENERIC, RESPONSE, START, at, clock, news, regraded, rules, said
+
+T0 = at("2025-03-03 09:00")
+M = timedelta(minutes=1)
+
+
+def live(*heard, now, by=GENERIC, before: Timeline | None = None) -> Timeline:
+    """Hears these and judges at now."""
+    facts: Facts | None = before.facts if before else None
+    for each in heard:
+        facts = learn(facts, each)
+    assert facts is not None
+    return judge(before, facts, by, now, f"v{facts.newest.version}")
+
+
+def later(before: Timeline, now, by=GENERIC) -> Timeline:
+    """Time passes and nothing is heard."""
+    return judge(before, before.facts, by, now, f"timer/{now}")
+
+
+def opened(**more):
+    return news(1, T0, m={"received": T0, **more})
+
+
+def test_a_web_ticket_unread_at_ten_minutes_raises_a_response_breach():
+    """D1."""
+    ticket = live(opened(), now=T0)
+    assert "breached response" not in said(later(ticket, T0 + 10 * M - timedelta(milliseconds=1)))
+    breached = later(ticket, T0 + 10 * M)
+    effect = next(each for each in breached.effects if each.kind == "breached")
+    assert effect.due_at == T0 + 10 * M
+
+
+def test_a_response_at_nine_fifty_nine_meets_its_limit():
+    """D1."""
+    ticket = live(opened(), now=T0)
+    answered = T0 + timedelta(minutes=9, seconds=59)
+    ticket = live(news(2, answered, m={"received": T0, "responded": answered}), now=answered, before=ticket)
+    [response] = ticket.clocks
+    assert (response.status, response.used_seconds) == (Status.MET, 599)
+    assert said(ticket) == ["armed", "met response"]
+    assert said(later(ticket, T0 + 60 * M)) == said(ticket)
+
+
+@pytest.mark.parametrize(
+    ("grade", "due"),
+    [("general", "2025-03-04 09:00"), ("urgent", "2025-03-03 13:00"), ("critical", "2025-03-03 10:00")],
+)
+def test_technicians_begin_within_a_day_four_hours_or_one(grade, due):
+    """D2: from the dispatch."""
+    ticket = live(news(1, T0, grade, m={"received": T0 - 60 * M, "responded": T0 - 59 * M, "dispatched": T0}), now=T0)
+    assert ticket.clock("start", 0, 0).due_at == at(due)
+
+
+def test_the_start_clock_does_not_run_before_the_dispatch():
+    """D2, D9."""
+    ticket = live(opened(), now=T0)
+    assert [each.name for each in ticket.clocks] == ["response"]
+
+
+def test_fault_response_and_plan_are_two_clocks_and_the_plan_stops_only_on_a_plan():
+    """D3."""
+    by = rules(*FAULT)
+    ticket = live(news(1, T0, "II", m={"received": T0, "responded": T0 + 5 * M}), now=T0 + 6 * M, by=by)
+    assert ticket.clock("response", 0, 0).status is Status.MET
+    assert ticket.clock("plan", 0, 0).due_at == T0 + 120 * M
+    ticket = later(ticket, T0 + 121 * M, by)
+    assert ticket.clock("plan", 0, 0).status is Status.BREACHED
+    ticket = live(
+        news(2, T0 + 130 * M, "II", m={"received": T0, "responded": T0 + 5 * M, "planned": T0 + 129 * M}),
+        now=T0 + 130 * M,
+        by=by,
+        before=ticket,
+    )
+    plan = ticket.clock("plan", 0, 0)
+    assert (plan.status, plan.used_seconds - plan.limit_seconds) == (Status.MET_LATE, 540)
+
+
+@pytest.mark.parametrize(
+    ("level", "due"),
+    [
+        ("I", "2025-03-03 20:00"),
+        ("II", "2025-03-04 08:00"),
+        ("III", "2025-03-05 08:00"),
+        ("IV", "2025-03-08 08:00"),
+    ],
+)
+def test_faults_are_resolved_within_twelve_hours_to_five_days(level, due):
+    """D4."""
+    start = at("2025-03-03 08:00")
+    ticket = live(news(1, start, level, m={"received": start}), now=start, by=rules(*FAULT))
+    assert ticket.clock("resolve", 0, 0).due_at == at(due)
+
+
+def test_level_one_unresolved_at_twelve_hours_owes_an_emergency_plan_by_sixteen():
+    """D5."""
+    by = rules(*FAULT)
+    ticket = live(news(1, T0, "I", m={"received": T0}), now=T0, by=by)
+    assert ticket.clock("emergency_plan", 0, 0) is None
+    ticket = later(ticket, T0 + 720 * M, by)
+    plan = ticket.clock("emergency_plan", 0, 0)
+    assert (plan.started_at, plan.due_at, plan.status) == (T0, T0 + 960 * M, Status.RUNNING)
+
+
+def test_level_one_resolved_a_minute_before_twelve_hours_owes_no_emergency_plan():
+    """D5."""
+    by = rules(*FAULT)
+    ticket = live(news(1, T0, "I", m={"received": T0}), now=T0, by=by)
+    solved = T0 + 719 * M
+    ticket = live(news(2, solved, "I", m={"received": T0, "resolved": solved}), now=solved, by=by, before=ticket)
+    assert later(ticket, T0 + 2000 * M, by).clock("emergency_plan", 0, 0) is None
+
+
+def test_four_hours_from_friday_evening_are_due_on_monday_noon():
+    """D10."""
+    by = rules(clock("start", "received", "started", {"default": 240}, calendar="office"))
+    start = at("2025-03-07 17:00")
+    ticket = live(news(1, start, m={"received": start}), now=start, by=by)
+    assert ticket.clocks[0].due_at == at("2025-03-10 12:00")
+
+
+def test_days_of_a_limit_may_be_working_days():
+    """D11."""
+    by = rules(clock("answer", "received", "resolved", {"default": Span(working_days=3)}, calendar="office"))
+    start = at("2025-03-06 10:00")
+    ticket = live(news(1, start, m={"received": start}), now=start, by=by)
+    assert ticket.clocks[0].due_at == at("2025-03-11 18:00")
+    assert ticket.clocks[0].limit_seconds == (6.5 + 7.5 + 7.5 + 7.5) * 3600
+
+
+def test_a_call_of_ten_entered_at_fourteen_counts_from_ten_and_is_not_warned_in_hindsight():
+    """D12."""
+    called, entered = at("2025-03-03 10:00"), at("2025-03-03 14:00")
+    ticket = live(news(1, entered, m={"received": called}), now=entered)
+    assert ticket.clocks[0].started_at == called
+    assert said(ticket) == ["armed", "breached response", "raised response"]
+    assert ticket.effects[1].due_at == called + 10 * M
+    assert ticket.escalations[0].next_at == entered + 30 * M
+
+
+def test_one_warning_at_eighty_percent():
+    """D13."""
+    ticket = live(opened(), now=T0)
+    assert ticket.next_due == T0 + 8 * M
+    ticket = later(later(ticket, T0 + 8 * M), T0 + 9 * M)
+    assert said(ticket) == ["armed", "warned response"]
+    assert ticket.next_due == T0 + 10 * M
+
+
+def test_an_unacknowledged_breach_climbs_one_rung_per_interval_until_the_last():
+    """D14."""
+    ticket = live(opened(), now=T0)
+    roles = []
+    for minute in range(0, 200, 5):
+        ticket = later(ticket, T0 + minute * M)
+        roles = [each.role for each in ticket.effects if each.role]
+    assert roles == ["team_leader", "desk_manager", "operations_manager"]
+    assert [each.due_at for each in ticket.effects if each.kind == "climbed"] == [T0 + 40 * M, T0 + 70 * M]
+    assert ticket.next_due == FAR
+
+
+def test_acknowledging_ends_the_climb_and_stays():
+    """D14."""
+    ticket = later(live(opened(), now=T0), T0 + 10 * M)
+    ticket = acknowledge(ticket, "response", 0, "li.wei", {"desk_manager"}, "calling", GENERIC, T0 + 12 * M, "a")
+    assert said(later(ticket, T0 + 500 * M)).count("climbed response") == 0
+    again = acknowledge(ticket, "response", 0, "wang", {"team_leader"}, "", GENERIC, T0 + 13 * M, "b")
+    assert again is ticket
+    assert ticket.escalations[0].acknowledged_by == "li.wei"
+
+
+def test_only_the_chain_and_managers_acknowledge():
+    """D14."""
+    ticket = later(live(opened(), now=T0), T0 + 10 * M)
+    with pytest.raises(Refused) as refused:
+        acknowledge(ticket, "response", 0, "eng", {"engineer"}, "", GENERIC, T0 + 12 * M, "a")
+    assert refused.value.code == "forbidden"
+    with pytest.raises(Missing):
+        acknowledge(ticket, "start", 0, "li.wei", {"desk_manager"}, "", GENERIC, T0, "a")
+
+
+def test_an_escalation_ends_when_its_clock_stops_and_raises_no_more():
+    """D14: no escalation after the work is done."""
+    ticket = later(live(opened(), now=T0), T0 + 10 * M)
+    done = T0 + 15 * M
+    ticket = live(news(2, done, m={"received": T0, "responded": done}), now=done, before=ticket)
+    assert said(ticket)[-2:] == ["met response", "ended response"]
+    with pytest.raises(Refused):
+        acknowledge(ticket, "response", 0, "li.wei", {"desk_manager"}, "", GENERIC, T0 + 50 * M, "a")
+    assert said(later(ticket, T0 + 500 * M)) == said(ticket)
+
+
+def test_raising_the_urgency_after_two_hours_breaches_the_one_hour_limit_at_once():
+    """D17: flagged as due to re-grading; the earlier result is kept."""
+    by = rules(START)
+    m = {"dispatched": T0}
+    ticket = live(news(1, T0, m=m), now=T0, by=by)
+    ticket = live(regraded(2, T0 + 120 * M, "general", "critical", m=m), now=T0 + 120 * M, by=by, before=ticket)
+    earlier, present = ticket.clocks
+    assert (earlier.generation, earlier.grade, earlier.status) == (0, "general", Status.CANCELLED)
+    assert (present.generation, present.status, present.note) == (1, Status.BREACHED, "grade_changed")
+    assert present.started_at == T0
+    assert present.due_at == T0 + 60 * M
+    assert said(ticket) == ["armed", "armed", "breached start", "raised start"]
+
+
+def test_lowering_the_urgency_keeps_the_breach_and_ends_its_escalation():
+    """D17."""
+    by = rules(START)
+    m = {"dispatched": T0}
+    ticket = live(news(1, T0, "critical", m=m), now=T0, by=by)
+    ticket = later(ticket, T0 + 60 * M, by)
+    ticket = live(regraded(2, T0 + 90 * M, "critical", "general", m=m), now=T0 + 90 * M, by=by, before=ticket)
+    earlier, present = ticket.clocks
+    assert (earlier.status, earlier.note) == (Status.BREACHED, "superseded")
+    assert (present.status, present.due_at) == (Status.RUNNING, T0 + 1440 * M)
+    assert (ticket.escalations[0].ended, said(ticket).count("breached start")) == ("grade_changed", 1)
+    ticket = later(ticket, T0 + 1440 * M, by)
+    assert said(ticket)[-2:] == ["breached start", "raised start"]
+
+
+def test_a_new_grade_with_the_same_limit_changes_nothing():
+    """D17."""
+    ticket = live(opened(), now=T0)
+    ticket = live(regraded(2, T0 + M, "general", "urgent", m={"received": T0}), now=T0 + M, before=ticket)
+    assert len(ticket.clocks) == 1
+    assert said(ticket) == ["armed"]
+
+
+def test_a_deadline_once_given_outlives_a_change_of_policy():
+    """D18."""
+    ticket = live(opened(), now=T0)
+    stricter = rules(clock("response", "received", "responded", {"default": 1}))
+    assert later(ticket, T0 + M, stricter).clocks[0].due_at == T0 + 10 * M
+
+
+def test_a_reopened_ticket_gets_new_clocks_and_keeps_the_old():
+    """D17, F13."""
+    answered, again = T0 + 5 * M, T0 + 600 * M
+    ticket = live(news(1, T0, m={"received": T0, "responded": answered}), now=answered)
+    ticket = live(news(2, again, cycle=1, m={"received": T0}), now=again, before=ticket)
+    old, new = ticket.clocks
+    assert (old.cycle, old.status) == (0, Status.MET)
+    assert (new.cycle, new.status, new.started_at) == (1, Status.RUNNING, again)
+
+
+def test_a_withdrawn_ticket_cancels_what_still_runs():
+    ticket = live(opened(), now=T0)
+    ticket = live(news(2, T0 + M, ended=True, m={"received": T0}), now=T0 + M, before=ticket)
+    assert ticket.clocks[0].status is Status.CANCELLED
+    assert ticket.next_due is None
+    assert said(later(ticket, T0 + 500 * M)) == ["armed", "armed"]
+
+
+def test_a_ticket_without_clocks_is_armed_once_all_the_same():
+    by = rules(clock("start", "dispatched", "started", {"critical": 60}))
+    ticket = live(opened(), now=T0, by=by)
+    assert (said(ticket), ticket.clocks, ticket.next_due) == (["armed"], (), None)
+    assert live(opened(), now=T0, by=by, before=ticket).effects == ticket.effects
+
+
+def test_steps_missed_while_nobody_looked_are_taken_late_in_order_with_their_own_instants():
+    """D23."""
+    ticket = later(live(opened(), now=T0), T0 + 300 * M)
+    assert said(ticket) == [
+        "armed",
+        "warned response",
+        "breached response",
+        "raised response",
+        "climbed response",
+        "climbed response",
+    ]
+    dues = [each.due_at for each in ticket.effects]
+    assert dues == sorted(dues)
+    assert {each.at for each in ticket.effects[1:]} == {T0 + 300 * M}
+
+
+def test_a_stop_heard_late_but_done_in_time_makes_good_for_a_breach():
+    ticket = later(live(opened(), now=T0), T0 + 10 * M)
+    done = T0 + 9 * M
+    ticket = live(news(2, done, m={"received": T0, "responded": done}), now=T0 + 11 * M, before=ticket)
+    assert ticket.clocks[0].status is Status.MET
+    assert said(ticket)[-2:] == ["ended response", "met response"] or said(ticket)[-1] == "ended response"
+
+
+def test_conditions_choose_the_clocks():
+    """D9, B2."""
+    by = rules(
+        replace_when(RESPONSE, Condition(type=("fault",))),
+        clock("slow", "received", "responded", {"default": 60}, when=Condition(in_hours=False)),
+    )
+    ticket = live(news(1, T0, m={"received": T0}, traits={"type": "fault"}), now=T0, by=by)
+    assert [each.name for each in ticket.clocks] == ["response"]
+    sunday = at("2025-03-09 10:00")
+    ticket = live(news(1, sunday, m={"received": sunday}, traits={"type": "demand"}), now=sunday, by=by)
+    assert [each.name for each in ticket.clocks] == ["slow"]
+
+
+def replace_when(rule, when):
+    return rule.model_copy(update={"when": when})
+
+
+def outcome(timeline: Timeline):
+    """Clocks without what depends on when somebody looked."""
+    return sorted(
+        (replace(each, warned=0, breach_told=False, told=None) for each in timeline.clocks), key=lambda each: each.key
+    )
+
+
+@st.composite
+def lives(draw):
+    """A ticket's messages in order: graded, worked on, reopened; each carries all that held then."""
+    moment, version, cycle, grade = T0, 1, 0, "general"
+    marks = {"received": T0}
+    story = [news(1, T0, grade, m=dict(marks))]
+    for _ in range(draw(st.integers(0, 6))):
+        moment += timedelta(minutes=draw(st.integers(1, 400)))
+        version += 1
+        step = draw(st.sampled_from(["grade", "responded", "dispatched", "started", "reopened", "noted"]))
+        if step == "grade":
+            old, grade = grade, draw(st.sampled_from(["general", "urgent", "critical"]))
+            story.append(regraded(version, moment, old, grade, m=dict(marks), cycle=cycle))
+            continue
+        if step == "reopened":
+            cycle, marks = cycle + 1, {"received": T0}
+        elif step != "noted":
+            marks.setdefault(step, moment)
+        story.append(news(version, moment, grade, m=dict(marks), cycle=cycle))
+    return story, moment + timedelta(minutes=draw(st.integers(0, 3000)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(life=lives(), order=st.randoms(use_true_random=False))
+def test_messages_in_any_order_any_number_of_times_give_the_same_clocks(life, order):
+    """T-group."""
+    story, now = life
+    orderly = None
+    for each in story:
+        orderly = live(each, now=now, before=orderly)
+    shuffled = story * 2
+    order.shuffle(shuffled)
+    chaotic = None
+    for each in shuffled:
+        chaotic = live(each, now=now, before=chaotic)
+    assert outcome(chaotic) == outcome(orderly)
+
+
+@settings(max_examples=150, deadline=None)
+@given(life=lives(), looks=st.lists(st.integers(0, 4000), max_size=8))
+def test_one_breach_per_generation_and_no_rung_after_the_end(life, looks):
+    """D14, D23."""
+    story, _ = life
+    moments = sorted([(each.updated_at, 0, each) for each in story] + [(T0 + n * M, 1, None) for n in looks],
+                     key=lambda each: each[:2])  # fmt: skip
+    ticket = None
+    for now, _kind, each in moments:
+        ticket = live(each, now=now, before=ticket) if each else later(ticket, now)
+    keys = [each.key for each in ticket.effects]
+    assert len(keys) == len(set(keys))
+    for ended in (each for each in ticket.effects if each.kind == "ended"):
+        place = ticket.effects.index(ended)
+        after = [
+            each.kind
+            for each in ticket.effects[place:]
+            if (each.clock, each.cycle, each.generation) == (ended.clock, ended.cycle, ended.generation)
+        ]
+        assert not {"raised", "climbed"} & set(after)
+
+
+def test_three_messages_in_all_orders_give_the_same_clocks():
+    m = {"dispatched": T0, "received": T0}
+    story = [
+        news(1, T0, m=m),
+        regraded(2, T0 + 120 * M, "general", "critical", m=m),
+        news(3, T0 + 130 * M, "critical", m={**m, "started": T0 + 130 * M}),
+    ]
+    now = T0 + 200 * M
+    results = []
+    for order in permutations(story):
+        ticket = None
+        for each in order:
+            ticket = live(each, now=now, before=ticket)
+        results.append(outcome(ticket))
+    assert all(each == results[0] for each in results)
+    assert [each.status.value for each in results[0] if each.name == "start"] == ["CANCELLED", "MET_LATE"]

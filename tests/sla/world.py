@@ -1,0 +1,129 @@
+"""A desk with clocks, and tickets to put on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from services.kernel.calendar import BusinessCalendar
+from services.profile.schema import ClockRule, Label, Span
+from services.sla.handlers import shard_of
+from services.sla.model import FAR, News, Regrade, Rules, Timeline
+
+H = 3600
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+OFFICE = BusinessCalendar(
+    "office", SHANGHAI, lambda day: ((9 * H, 12 * H), (13 * H + 1800, 18 * H)) if day.weekday() < 5 else ()
+)
+ALWAYS = BusinessCalendar("always", SHANGHAI, lambda day: (), always=True)
+
+
+def at(text: str) -> datetime:
+    """Shanghai wall clock to UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def clock(name: str, start: str, stop: str, limit: Mapping[str, int | Span], **more) -> ClockRule:
+    """A rule; limits in minutes or as spans."""
+    spans = {grade: each if isinstance(each, Span) else Span(seconds=each * 60) for grade, each in limit.items()}
+    more.setdefault("calendar", "always")
+    return ClockRule(name=name, label=Label(zh=name, en=name), start=start, stop=stop, limit=spans, **more)
+
+
+def rules(*clocks: ClockRule, chain: Sequence[str] = ("team_leader", "desk_manager", "operations_manager")) -> Rules:
+    """Rules with two calendars and a chain climbed every 30 minutes."""
+    return Rules(
+        clocks=clocks,
+        calendars={"office": OFFICE, "always": ALWAYS},
+        service_hours="office",
+        chain=tuple(chain),
+        every=Span(seconds=1800),
+        chain_calendar="always",
+        warn_roles=("specialist",),
+    )
+
+
+RESPONSE = clock("response", "received", "responded", {"default": 10})
+START = clock("start", "dispatched", "started", {"general": 24 * 60, "urgent": 240, "critical": 60})
+FAULT = (
+    clock("response", "received", "responded", {"default": 30}),
+    clock("plan", "received", "planned", {"default": 120}),
+    clock("resolve", "received", "resolved", {"I": 720, "II": 1440, "III": 2880, "IV": Span(seconds=5 * 86_400)}),
+    clock("emergency_plan", "received", "planned", {"I": 960}, only_if_breached="resolve"),
+)
+GENERIC = rules(RESPONSE, START)
+
+
+def news(version: int, when: datetime, grade: str = "general", **more) -> News:
+    """One snapshot; milestones by keyword "m"."""
+    return News(
+        number=more.pop("number", "DS20250303-000001"),
+        version=version,
+        profile="generic_desk",
+        profile_version="1",
+        grade=grade,
+        ended=more.pop("ended", False),
+        cycle=more.pop("cycle", 0),
+        milestones=more.pop("m", {}),
+        updated_at=when,
+        **more,
+    )
+
+
+def regraded(version: int, when: datetime, old: str, new: str, **more) -> News:
+    """A snapshot whose event declares the change of grade."""
+    return news(version, when, new, regrade=Regrade(version, old, new, when), **more)
+
+
+def said(timeline: Timeline) -> list[str]:
+    """Everything said so far, as "kind clock"."""
+    return [f"{each.kind} {each.clock}".strip() for each in timeline.effects]
+
+
+class Shelf:
+    """`handlers.Clocks` in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Timeline] = {}
+        self.journal: dict[str, tuple[tuple[str, ...], datetime]] = {}
+
+    def read(self, numbers: Collection[str]) -> Mapping[str, Timeline]:
+        return {number: self.kept[number] for number in numbers if number in self.kept}
+
+    def insert(self, timelines: Sequence[Timeline]) -> set[str]:
+        there = {each.number for each in timelines if each.number in self.kept}
+        self.kept.update({each.number: each for each in timelines if each.number not in there})
+        return there
+
+    def replace(self, timelines: Sequence[Timeline]) -> set[str]:
+        lost = {
+            each.number
+            for each in timelines
+            if each.number not in self.kept or self.kept[each.number].revision != each.revision - 1
+        }
+        self.kept.update({each.number: each for each in timelines if each.number not in lost})
+        return lost
+
+    def due(self, shards: Collection[int], until: datetime, limit: int) -> Sequence[tuple[datetime, str]]:
+        found = sorted(
+            (each.next_due, each.number)
+            for each in self.kept.values()
+            if each.next_due and each.next_due <= until and shard_of(each.number) in shards
+        )
+        return found[:limit]
+
+    def at_risk(self, until: datetime, limit: int) -> Sequence[Timeline]:
+        return [
+            each for each in self.kept.values() if each.next_due and (each.next_due <= until or each.next_due >= FAR)
+        ][:limit]
+
+    def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
+        self.journal[cause] = (tuple(numbers), at)
+
+    def settle(self, causes: Collection[str]) -> None:
+        for cause in causes:
+            self.journal.pop(cause, None)
+
+    def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
+        return [(cause, numbers) for cause, (numbers, when) in self.journal.items() if when < older_than][:limit]
