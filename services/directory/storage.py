@@ -12,7 +12,7 @@ from services.directory.model import AppliedProfile, Attempts, InForce
 from services.runtime.mongo import Row, available, insert_new, swap
 
 
-class CredentialRow(DynamicDocument):  # type: ignore[misc]  # mongoengine ships no types
+class CredentialRow(DynamicDocument):
     """Password hash of a person, `_id` the person."""
 
     id = StringField(primary_key=True)
@@ -21,7 +21,7 @@ class CredentialRow(DynamicDocument):  # type: ignore[misc]  # mongoengine ships
     meta = {"db_alias": "directory", "collection": "credentials", "auto_create_index": False}  # noqa: RUF012
 
 
-class AttemptRow(DynamicDocument):  # type: ignore[misc]
+class AttemptRow(DynamicDocument):
     """Failed sign-ins of a person, `_id` the person."""
 
     id = StringField(primary_key=True)
@@ -31,7 +31,7 @@ class AttemptRow(DynamicDocument):  # type: ignore[misc]
     meta = {"db_alias": "directory", "collection": "attempts", "auto_create_index": False}  # noqa: RUF012
 
 
-class ProfileRow(DynamicDocument):  # type: ignore[misc]
+class ProfileRow(DynamicDocument):
     """A version that was applied, `_id` "<name>@<version>"; never changed, never removed (D18)."""
 
     id = StringField(primary_key=True)
@@ -41,7 +41,7 @@ class ProfileRow(DynamicDocument):  # type: ignore[misc]
     meta = {"db_alias": "directory", "collection": "profiles", "auto_create_index": False}  # noqa: RUF012
 
 
-class InForceRow(DynamicDocument):  # type: ignore[misc]
+class InForceRow(DynamicDocument):
     """The version in force, `_id` the profile."""
 
     id = StringField(primary_key=True)

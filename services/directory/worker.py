@@ -13,7 +13,7 @@ class DirectoryWorker:
     """Says directory.profile_applied."""
 
     name = "directory"
-    handlers: Announcer = Given()  # type: ignore[assignment]  # nameko puts what build() made here
+    handlers: Announcer = Given()
 
     @every(seconds=5.0)  # type: ignore[untyped-decorator]
     def apply(self) -> Iterable[Said]:

@@ -10,7 +10,7 @@ from services.profile.calendar_checks import check_calendars
 from services.profile.faults import Finding, Path
 from services.profile.lifecycle_checks import check_lifecycle
 from services.profile.people_checks import check_organisation
-from services.profile.schema import Condition, Profile
+from services.profile.schema import About, Condition, Profile
 
 PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
 """Set by the platform itself; every other milestone a clock names must be marked by a transition."""
@@ -198,6 +198,6 @@ def _notices(profile: Profile) -> Iterator[Finding]:
         if rule.template not in profile.notices.templates:
             yield unknown((*here, "template"), "template", rule.template, profile.notices.templates)
     for name, texts in profile.notices.templates.items():
-        for language in get_args(profile.profile.model_fields["language"].annotation):
+        for language in get_args(About.model_fields["language"].annotation):
             if language not in texts:
                 yield ("notices", "templates", name), f"the text in {language} is missing; add it under {language}:"

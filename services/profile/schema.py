@@ -44,7 +44,7 @@ def parse_span(text: object) -> object:
         return text
     match = _DURATION.match(text)
     if match is None:
-        raise ValueError(f'"{text}" is no duration: write a number and s, m, h, d or wd, such as "30m"')
+        raise ValueError(f'"{text}" is no duration; write a number and s, m, h, d or wd, such as "30m"')
     count, unit = int(match[1]), match[2]
     if unit == "wd":
         return Span(working_days=count)
