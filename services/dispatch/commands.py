@@ -37,6 +37,12 @@ class Commands:
 
     def act(self, number: str, command: model.Command, call: Call, expected_version: int = 0) -> ticket_pb2.Ticket:
         """One step of the lifecycle, or of what every desk has; gives back the ticket after it."""
+        return self._take(number, command, call, expected_version)[0]
+
+    def _take(
+        self, number: str, command: model.Command, call: Call, expected_version: int = 0
+    ) -> tuple[ticket_pb2.Ticket, bool]:
+        """The ticket after the step, and whether the step changed it."""
 
         def decide(ticket: model.Ticket) -> model.Event | None:
             return step(self._desks.get(ticket.profile), ticket, command, call.caller, call.now)
@@ -51,7 +57,7 @@ class Commands:
             owed_since=call.now,
         )
         self._tell(number, said)
-        return ticket
+        return ticket, bool(said)
 
     def claim(self, number: str, call: Call) -> ticket_pb2.Ticket:
         """Takes the named ticket (接单)."""
@@ -65,9 +71,13 @@ class Commands:
             candidates = self._tickets.page("place", f"team:{team}", "", CANDIDATES)
             for _, ticket in candidates:
                 try:
-                    return self.claim(ticket.number, call)
+                    taken, changed = self._take(ticket.number, model.Command("claim"), call)
                 except Refused as refused:
                     refusal = refused
+                    continue
+                # Unchanged: the same person was faster from another window and wants a further ticket here.
+                if changed:
+                    return taken
             if len(candidates) < CANDIDATES:
                 break
         if refusal is not None and refusal.code != "conflict":

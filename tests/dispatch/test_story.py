@@ -74,7 +74,7 @@ def test_what_an_engineer_cannot_solve_goes_back_and_up_to_the_operations_manage
         tale.does("huang.lei", "hand_back")
     tale.does("huang.lei", "hand_back", reason="需要厂商支持")
     assert (tale.ticket.hand_backs, tale.ticket.assignee, tale.ticket.engineer) == (1, "zhang.qiang", "huang.lei")
-    with pytest.raises(Refused, match="handed ticket .* back"):
+    with pytest.raises(Refused, match="name another engineer"):
         tale.does("zhang.qiang", "reassign", target="huang.lei")
     tale.does("zhang.qiang", "pass_up")
     assert tale.ticket.assignee == "zhao.gang"

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import callbacks_pb2, common_pb2, intake_pb2, ticket_pb2
 from services.dispatch import model, wire
@@ -42,7 +45,7 @@ def person(name: str, profile: str = "itss_desk") -> model.Caller:
     return model.Caller(known.id, frozenset(known.roles), frozenset(known.teams))
 
 
-def request(number: str = "DS20250610-000001", **said: object) -> intake_pb2.RequestReceived:
+def request(number: str = "DS20250610-000001", **said: Any) -> intake_pb2.RequestReceived:
     """A received request of He Jie about the ERP, graded and typed unless said otherwise."""
     received_at = said.pop("received_at", MORNING)
     words = {
@@ -66,18 +69,17 @@ def request(number: str = "DS20250610-000001", **said: object) -> intake_pb2.Req
         ),
         **words,
     )
-    assert isinstance(received_at, datetime)
     return intake_pb2.RequestReceived(
         number=number, draft=draft, received_at=wire.stamp(received_at), profile_version="test"
     )
 
 
-def heard(body: object, key: str, cause: str) -> Heard:
+def heard(body: Message, key: str, cause: str) -> Heard:
     """The message as dispatch hears it."""
     return Heard(id=cause, key=key, body=body.SerializeToString())
 
 
-def received(number: str, cause: str = "", **said: object) -> Heard:
+def received(number: str, cause: str = "", **said: Any) -> Heard:
     """request.received of one request; the cause is its message id."""
     return heard(request(number, **said), "request.received.web", cause or f"cause-{number}")
 
@@ -94,7 +96,7 @@ def callback(number: str, outcome: str, cycle: int = 0, cause: str = "") -> Hear
 class Tale:
     """One ticket living through the lifecycle; a minute passes with every step."""
 
-    def __init__(self, profile: str = "itss_desk", at: datetime = MORNING, **said: object) -> None:
+    def __init__(self, profile: str = "itss_desk", at: datetime = MORNING, **said: Any) -> None:
         self.desk = desk(profile)
         self.now = at
         wanted = wire.request_from(request(profile=profile, **said))
