@@ -98,6 +98,6 @@ def test_a_five_day_week_agrees_with_the_official_calendar_on_every_day(day: dat
 def test_every_day_belongs_to_exactly_one_of_two_seasons(day: date) -> None:
     summer = Season(first="05-01", last="09-30", spans=("08:00-17:30",))
     winter = Season(first="10-01", last="04-30", spans=("08:00-18:00",))
-    week = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-    [found] = day_spans(Calendar(days=week, seasons=(summer, winter)))(day)
+    every_day = Calendar(days=("mon", "tue", "wed", "thu", "fri", "sat", "sun"), seasons=(summer, winter))
+    [found] = day_spans(every_day)(day)
     assert found == (span("08:00-17:30") if 5 <= day.month <= 9 else span("08:00-18:00"))

@@ -21,7 +21,7 @@ NEUTRAL = {
     "OM": "operations_manager",
 }
 
-OPEN = [
+OPEN = (
     "received",
     "recorded",
     "classified",
@@ -38,7 +38,7 @@ OPEN = [
     "desk_confirmed",
     "callback",
     "reopened",
-]
+)
 
 
 class Row(NamedTuple):
