@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from services.notifications.model import Delivery, Result
@@ -89,10 +89,22 @@ class Mail:
         return Result(delivery, f"the mail server answered {code}", final=code >= 500, down=code == 421)
 
 
+class _OneLineIdentity(EmailPolicy):
+    """A long Message-ID stays on its line: some receivers take the fold before it for a part of it."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name.lower() == "message-id":
+            return f"{name}: {value}{self.linesep}".encode("ascii", "replace")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _OneLineIdentity(linesep=SMTP.linesep)
+
+
 def composed(delivery: Delivery, domain: str = "") -> EmailMessage:
     """The message. Its Message-ID is the delivery's, on every try: a receiver that got it twice can drop one, and a
     reply refers to an identity that names the ticket."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     subject = " ".join(delivery.subject.split())
     if delivery.number and delivery.number not in subject:
         subject = f"[{delivery.number}] {subject}"

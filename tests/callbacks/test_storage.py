@@ -23,13 +23,17 @@ BY = Who("wang", "desk_manager")
 MANAGER = Person("wang", frozenset({"desk_manager"}))
 
 
+def _settings(place) -> Settings:
+    return Settings.model_validate({"MONGODB_URI": place.uri, "database_prefix": place.prefix})
+
+
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real)])
 def tasks(request: pytest.FixtureRequest) -> Iterator[FakeTasks | MongoTasks]:
     if request.param == "fake":
         yield FakeTasks()
         return
     place = request.getfixturevalue("mongodb_uri")
-    database = mongo.connect("callbacks", Settings(MONGODB_URI=place.uri, database_prefix=place.prefix))
+    database = mongo.connect("callbacks", _settings(place))
     mongo.ensure_indexes(*DOCUMENTS)
     yield MongoTasks(database)
     mongoengine.disconnect("callbacks")
@@ -137,7 +141,7 @@ def test_a_relay_that_died_before_its_words_were_confirmed_is_followed_by_one_th
 
 @pytest.mark.real
 def test_every_query_of_the_real_store_has_an_index(mongodb_uri):
-    database = mongo.connect("callbacks", Settings(MONGODB_URI=mongodb_uri.uri, database_prefix=mongodb_uri.prefix))
+    database = mongo.connect("callbacks", _settings(mongodb_uri))
     try:
         mongo.ensure_indexes(*DOCUMENTS)
         indexed = {field for index in database["tasks"].index_information().values() for field, _ in index["key"]}

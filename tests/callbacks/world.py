@@ -1,4 +1,4 @@
-"""The world of these tests: the itss_desk profile, tickets and calls as dispatch and intake say them, a store in memory."""
+"""The world of these tests: the itss_desk profile, tickets and calls as they are said, a store in memory."""
 
 from __future__ import annotations
 

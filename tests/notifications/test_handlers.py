@@ -1,0 +1,176 @@
+"""Which events tell whom, in which words, and how often: once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.contracts.deskstream.v1 import common_pb2, sla_pb2
+from services.notifications import facts as reading
+from services.notifications.handlers import settle
+from services.notifications.model import Result
+from services.runtime.message import Heard, Said
+from tests.notifications.world import (
+    NOON,
+    NUMBER,
+    FakeDeliveries,
+    armed,
+    brief,
+    callback_due,
+    delivery,
+    notices,
+    on_ticket,
+    profiles,
+)
+
+
+def told(*events):
+    """What a fresh desk keeps after these events."""
+    kept = FakeDeliveries()
+    notices(kept).hear(list(events), NOON)
+    return list(kept.kept.values())
+
+
+def test_the_requester_is_told_number_and_next_due_time_when_the_clocks_are_armed():
+    """A24: within the requester's own language and the desk's local time."""
+    [one] = told(armed())
+    assert (one.recipient, one.way, one.address, one.template) == (
+        "zhang.san",
+        "smtp",
+        "zhang@a.example",
+        "acknowledgement",
+    )
+    assert NUMBER in one.subject
+    assert NUMBER in one.text
+    assert "2026-11-18 12:30" in one.text
+
+
+def test_an_english_reader_is_told_in_english():
+    english = common_pb2.Requester(id="smith", name="Smith", email="smith@a.example", language="en-GB")
+    [one] = told(armed(requester=english))
+    assert (one.language, one.subject) == ("en", f"[{NUMBER}] Received: 打印机")
+
+
+def test_clocks_armed_again_acknowledge_nothing_again():
+    """A24, O10: a changed grade or a reopened ticket arms anew."""
+    assert len(told(armed("first"), armed("regraded"), armed("reopened", cycle=1))) == 1
+
+
+def test_a_requester_without_an_address_is_passed_over():
+    assert told(armed(requester=common_pb2.Requester(name="来电者", phone="+8613800138000"))) == []
+
+
+def test_an_urgent_ticket_tells_its_engineer_by_every_way_at_once():
+    """O1."""
+    engineer = next(p for p in _people() if "engineer" in p.roles and p.addresses)
+    ways = {one.way for one in told(on_ticket("assigned", assignee=engineer.id)) if one.recipient == engineer.id}
+    assert ways == set(engineer.addresses)
+    assert told(on_ticket("assigned", assignee=engineer.id, grade="P3", priority=3)) == []
+
+
+def test_a_state_the_requester_may_see_sends_one_message():
+    """O2."""
+    assert [(one.template, one.recipient) for one in told(on_ticket("resolved"))] == [("resolved", "zhang.san")]
+
+
+def test_an_escalation_reaches_its_role_even_when_nobody_is_on_duty():
+    """O5."""
+    body = sla_pb2.EscalationEvent(ticket=brief(), clock="response", role="desk_manager")
+    body.at.FromDatetime(NOON.replace(hour=18))
+    found = told(Said("escalation.raised", body, "e-1", time=NOON).as_heard())
+    managers = {person.id for person in _people() if "desk_manager" in person.roles}
+    assert {one.recipient for one in found} <= managers
+    assert found
+    assert all("升级" in one.subject or "Escalated" in one.subject for one in found)
+
+
+def test_a_callback_that_comes_up_again_reminds_the_desk_but_not_the_requester():
+    """F24, O10: the requester has the link already."""
+    found = told(callback_due(0), callback_due(1))
+    surveys = [one for one in found if one.template == "survey"]
+    assert [one.recipient for one in surveys] == ["zhang.san"]
+    assert f"https://desk.example/s/token-of-{NUMBER}/0" in surveys[0].text
+    assert len([one for one in found if one.template == "callback_due"]) >= 2
+
+
+@pytest.mark.parametrize("role", ["team_leader", "desk_manager"])
+def test_those_who_may_make_the_callback_are_reminded(role):
+    """F3."""
+    holders = {p.id: p.roles for p in _people()}
+    found = [one for one in told(callback_due(role=role)) if one.template == "callback_due"]
+    assert found
+    assert all(role in holders[one.recipient] for one in found)
+
+
+@given(order=st.permutations([0, 1, 2, 3] * 5), sizes=st.lists(st.integers(1, 5), min_size=20, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_events_heard_up_to_five_times_and_shuffled_tell_everybody_once(order, sizes):
+    """O10."""
+    story = [armed("a"), on_ticket("resolved"), on_ticket("closed", state="closed"), callback_due()]
+    expected = {one.id for one in told(*story)}
+    kept = FakeDeliveries()
+    handlers, left, new = notices(kept), [story[place] for place in order], 0
+    for size in sizes:
+        batch, left = left[:size], left[size:]
+        new += handlers.hear(batch, NOON)
+    new += handlers.hear(left, NOON)
+    assert set(kept.kept) == expected
+    assert new == len(expected)
+
+
+def test_a_message_carries_neither_telephone_nor_description():
+    """O11, P14."""
+    for one in told(on_ticket("resolved"), on_ticket("closed"), armed(), callback_due()):
+        assert "13800138000" not in one.subject + one.text
+        assert "机密" not in one.subject + one.text
+
+
+def test_the_person_complained_about_is_not_told():
+    """P12, C28."""
+    engineer = next(p.id for p in _people() if "engineer" in p.roles and p.addresses)
+    assert told(on_ticket("assigned", assignee=engineer, accused=engineer)) == []
+
+
+def test_an_event_without_a_rule_is_passed_over_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(reading, "facts_of", None)
+    kept = FakeDeliveries()
+    opened = Heard("1", "ticket.opened", b"\xff nonsense", NUMBER)
+    handlers = notices(kept)
+    begun = time.perf_counter()
+    handlers.hear([opened] * 100_000, NOON)
+    print(f"{(time.perf_counter() - begun) * 10:.3f} us an event")
+    assert kept.kept == {}
+    assert opened.refused is None
+
+
+def test_a_malformed_event_is_refused_alone():
+    broken, strange = Heard("1", "sla.armed", b"\xff\xff", NUMBER), armed(profile="no_such_desk")
+    assert len(told(broken, strange, on_ticket("resolved"))) == 1
+    assert broken.refused
+    assert strange.refused
+
+
+def test_what_failed_for_good_goes_another_way_once():
+    """O9: then fallback channel."""
+    kept = FakeDeliveries()
+    one = delivery(fallback=(("webhook", "http://127.0.0.1:9/hook"),))
+    kept.add_new([one])
+    for _ in range(2):
+        settle(kept, [Result(one, "the mail server answered 550", final=True)], NOON)
+    ways = {each.way: each.status for each in kept.kept.values()}
+    assert ways == {"smtp": "failed", "webhook": "pending"}
+
+
+def _people():
+    return profiles().default.profile.organisation.people
+
+
+@pytest.mark.parametrize("event", ["resolved", "closed"])
+def test_the_other_profiles_have_templates_that_render(event):
+    kept = FakeDeliveries()
+    for name in ("generic_desk", "it_callcentre_levels"):
+        notices(kept).hear([on_ticket(event, profile=name)], NOON)
+    assert all(one.subject and one.text for one in kept.kept.values())

@@ -1,0 +1,218 @@
+"""Claims, retries, lanes; the same suite on the store in memory and on the real database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import mongoengine
+import pytest
+
+from services.kernel.clock import FixedClock
+from services.notifications import policy
+from services.notifications.lanes import CLAIM_FOR, Lanes
+from services.notifications.model import Result
+from services.notifications.sending import Sending
+from services.notifications.storage import DOCUMENTS, MongoDeliveries
+from services.runtime import mongo
+from services.runtime.settings import Settings
+from tests.notifications.world import NOON, NUMBER, FakeDeliveries, delivery
+from tests.waiting import wait_for
+
+LATER = NOON + timedelta(minutes=1)
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real)])
+def deliveries(request: pytest.FixtureRequest) -> Iterator[FakeDeliveries | MongoDeliveries]:
+    if request.param == "fake":
+        yield FakeDeliveries()
+        return
+    place = request.getfixturevalue("mongodb_uri")
+    settings = Settings.model_validate({"MONGODB_URI": place.uri, "database_prefix": place.prefix})
+    database = mongo.connect("notifications", settings)
+    mongo.ensure_indexes(*DOCUMENTS)
+    yield MongoDeliveries(database)
+    mongoengine.disconnect("notifications")
+
+
+class Postman:
+    """A carrier under our hand."""
+
+    def __init__(self):
+        self.carried, self.fault, self.gate = [], {}, threading.Event()
+        self.gate.set()
+
+    def carry(self, load):
+        for one in load:
+            self.gate.wait(20)
+            self.carried.append(one.id)
+            yield Result(one, **self.fault)
+
+
+class World:
+    def __init__(self, deliveries, **lanes):
+        self.deliveries = deliveries
+        self.mail, self.hook, self.clock = Postman(), Postman(), FixedClock(NOON)
+        self.lanes = Lanes({"smtp": self.mail, "webhook": self.hook}, **lanes)
+        self.sending = Sending(deliveries, self.lanes, self.clock)
+        self.said = []
+
+    def settle(self):
+        """Steps until nothing is under way."""
+
+        def quiet():
+            self.said += self.sending.step()
+            return not self.lanes.busy
+
+        wait_for(quiet, 20, "the lanes to end")
+        self.said += self.sending.step()
+
+
+@pytest.fixture
+def world(deliveries):
+    return World(deliveries)
+
+
+def test_a_delivery_comes_back_as_it_was_kept(deliveries):
+    one = delivery(fallback=(("webhook", "http://a.example/x"),), traceparent="00-1-2-01")
+    assert deliveries.add_new([one]) == set()
+    assert deliveries.of(NUMBER, "", 5) == [one]
+
+
+def test_a_delivery_is_kept_once(deliveries):
+    """O10."""
+    deliveries.add_new([delivery(1)])
+    assert deliveries.add_new([delivery(1, text="other"), delivery(2)]) == {delivery(1).id}
+    assert {one.text for one in deliveries.of("", "", 5)} == {delivery().text}
+
+
+def test_what_one_has_claimed_nobody_else_gets_until_the_claim_ends(deliveries):
+    deliveries.add_new([delivery(number) for number in range(1, 5)])
+    mine = deliveries.claim(NOON, LATER, 3, [])
+    others = deliveries.claim(NOON, LATER, 9, [])
+    assert len(mine) == 3
+    assert {one.id for one in mine} | {one.id for one in others} == {delivery(n).id for n in range(1, 5)}
+    assert deliveries.claim(NOON, LATER, 9, []) == []
+    assert len(deliveries.claim(LATER, LATER + CLAIM_FOR, 9, [])) == 4
+
+
+def test_a_shut_destination_is_not_claimed(deliveries):
+    deliveries.add_new([delivery(1), delivery(2, way="webhook", address="http://a.example/x")])
+    [one] = deliveries.claim(NOON, LATER, 9, ["smtp"])
+    assert one.destination == "http://a.example"
+
+
+def test_the_log_is_read_by_ticket_and_by_status_newest_first(deliveries):
+    """O9."""
+    deliveries.add_new([delivery(1), delivery(2), delivery(3, number="DS20261118-000002")])
+    deliveries.settle([delivery(2).failed("no")], NOON)
+    assert [one.id for one in deliveries.of(NUMBER, "", 9)] == [delivery(2).id, delivery(1).id]
+    assert [one.last_error for one in deliveries.of("", "failed", 9)] == ["no"]
+    assert len(deliveries.of("", "", 2)) == 2
+
+
+def test_each_delivery_is_sent_and_said_once(world):
+    world.deliveries.add_new([delivery(number) for number in range(120)])
+    world.settle()
+    world.clock.at = NOON + timedelta(hours=1)
+    world.settle()
+    assert len(world.mail.carried) == len(set(world.mail.carried)) == 120
+    assert [said.key for said in world.said] == ["notification.sent"] * 120
+    assert {one.status for one in world.deliveries.of("", "", 200)} == {"sent"}
+
+
+def test_a_word_lost_in_a_crash_is_said_by_the_next_process_with_the_same_id(world):
+    world.deliveries.add_new([delivery(1)])
+    world.sending.step()
+    wait_for(lambda: world.mail.carried, 10, "the mail")
+    lost = wait_for(world.sending.step, 10, "the word")
+    successor = World(world.deliveries)
+    successor.clock.at = NOON + timedelta(seconds=6)
+    assert [said.id for said in successor.sending.step()] == [said.id for said in lost]
+    successor.clock.at += timedelta(seconds=20)
+    assert successor.sending.step() == []
+
+
+def test_what_cannot_be_sent_is_tried_again_with_growing_pauses_and_then_failed(world):
+    """O9."""
+    world.deliveries.add_new([delivery(1)])
+    world.mail.fault = {"error": "the mail server answered 451"}
+    pauses = []
+    while not world.said:
+        before = world.clock.at
+        world.settle()
+        [one] = world.deliveries.of("", "", 5)
+        if one.next_at:
+            pauses.append(one.next_at - before)
+            world.clock.at = one.next_at
+    assert len(world.mail.carried) == policy.MOST_ATTEMPTS
+    assert pauses == sorted(pauses)
+    assert pauses[0] == policy.FIRST_PAUSE
+    assert max(pauses) <= policy.LONGEST_PAUSE
+    assert [said.key for said in world.said] == ["notification.failed"]
+    assert (one.status, one.attempts) == ("failed", policy.MOST_ATTEMPTS)
+
+
+def test_nothing_said_names_an_address_or_a_text(world):
+    """P14."""
+    world.deliveries.add_new([delivery(1)])
+    world.settle()
+    wire = world.said[0].body.SerializeToString()
+    assert b"zhang@" not in wire
+    assert "工单".encode() not in wire
+
+
+def test_a_destination_that_hangs_holds_up_no_other(world):
+    world.deliveries.add_new([delivery(number) for number in range(300)])
+    hooks = [delivery(number, way="webhook", address=f"http://{number}.example/x") for number in range(1000, 1010)]
+    world.deliveries.add_new(hooks)
+    world.mail.gate.clear()
+
+    def arrived():
+        world.said += world.sending.step()
+        return len([said for said in world.said if said.body.way == "webhook"]) == 10
+
+    wait_for(arrived, 20, "the webhooks")
+    assert world.mail.carried == []
+    world.mail.gate.set()
+    world.settle()
+    assert len(set(world.mail.carried)) == len(world.mail.carried) == 300
+
+
+def test_a_destination_that_is_away_is_tried_by_one_load_and_left_alone_for_a_while(world):
+    world.deliveries.add_new([delivery(number) for number in range(300)])
+    world.mail.fault = {"error": "connect", "down": True}
+    world.settle()
+    tried = len(world.mail.carried)
+    assert tried <= 100
+    world.settle()
+    assert len(world.mail.carried) == tried
+    world.mail.fault = {}
+    for _ in range(10):
+        world.clock.at += timedelta(seconds=5)
+        world.settle()
+    assert {one.status for one in world.deliveries.of("", "", 500)} == {"sent"}
+
+
+def test_a_delivery_in_flight_is_not_begun_again_when_the_clock_jumps(world):
+    world.deliveries.add_new([delivery(1)])
+    world.mail.gate.clear()
+    world.sending.step()
+    world.clock.at = NOON + timedelta(days=1)
+    world.sending.step()
+    world.mail.gate.set()
+    world.settle()
+    assert len(world.mail.carried) == 1
+
+
+@pytest.mark.real
+def test_every_query_of_the_real_store_has_an_index(mongodb_uri):
+    settings = Settings.model_validate({"MONGODB_URI": mongodb_uri.uri, "database_prefix": mongodb_uri.prefix})
+    database = mongo.connect("notifications", settings)
+    try:
+        mongo.ensure_indexes(*DOCUMENTS)
+        indexes = database["deliveries"].index_information().values()
+        assert {field for index in indexes for field, _ in index["key"]} == {"_id", "next_at", "owes", "number"}
+    finally:
+        mongoengine.disconnect("notifications")
