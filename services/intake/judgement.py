@@ -82,7 +82,7 @@ def _bounds(draft: RequestDraft) -> Iterator[Fault]:
 
 def _field(draft: RequestDraft, field: FormField) -> Iterator[Fault]:
     value = next((text for name in field.any_of if (text := get_field(draft, name))), get_field(draft, field.name))
-    if field.required and not value and not any(get_field(draft, other) for other in field.any_of):
+    if field.required and not value:
         yield Fault(field.name, f"请填写{field.label.zh}。", f"Fill in {field.label.en}.")
     elif field.choices:
         yield from _one_of(field.name, value, {choice.key for choice in field.choices})

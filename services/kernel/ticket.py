@@ -22,5 +22,5 @@ def is_ticket_number(text: str) -> bool:
 
 def find_ticket_number(text: str) -> str:
     """The first ticket number in a text such as a mail subject, or an empty string."""
-    match = re.search(r"\bDS\d{8}-\d{6,12}\b", text)
+    match = re.search(r"(?<![A-Za-z0-9])DS\d{8}-\d{6,12}(?![0-9])", text)
     return match[0] if match else ""

@@ -36,6 +36,6 @@ def header_text(value: str | Header | None) -> str:
         return " ".join(str(value).split())
     words = []
     for part, charset in parts:
-        raw = part.encode("ascii", "surrogateescape") if isinstance(part, str) else part
+        raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
         words.append(text_of(raw, charset))
     return " ".join("".join(words).split())

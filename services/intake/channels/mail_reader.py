@@ -69,6 +69,7 @@ class MailReader:
                 [sys.executable, "-m", self._module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,
                 # Nothing of the parent's secrets reaches what reads strangers' bytes.
                 env=environment,
                 cwd=_ROOT,
@@ -83,19 +84,12 @@ class MailReader:
             self._child.wait()
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe is not None:
-                    _close(pipe.fileno())
+                    pipe.close()
             self._child = None
 
 
 class _Broken(Exception):
     """The child is late or gone."""
-
-
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        return
 
 
 def _exchange(child: subprocess.Popen[bytes], raw: bytes, deadline: float) -> tuple[bytes, bytes]:
