@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -15,6 +16,8 @@ from services.kernel.errors import Refused
 from services.runtime.envelope import again, open_envelope, pack
 from services.runtime.message import MAX_BODY_BYTES, Heard, Said, event_id
 
+_OURS = [f"cloudEvents_{name}" for name in ("id", "time", "subject", "source")]
+_OURS += ["traceparent", "cause", "deskstream_attempt", "deskstream_key"]
 NOW = datetime(2026, 1, 5, 1, 30, tzinfo=UTC)
 SAID = Said(
     key="ticket.opened",
@@ -40,11 +43,9 @@ def test_the_same_cause_says_the_same_id_again() -> None:
     assert event_id("c", "sla.armed", "DS20260105-000001") == "da398287-02eb-5166-8b68-c4bf93eeba8d"
 
 
-@given(st.lists(st.tuples(st.text(), st.text(), st.text(), st.integers(0, 9)), unique=True, min_size=2, max_size=5))
+@given(st.sets(st.tuples(st.uuids().map(str), st.sampled_from(["a.b", "a.c"]), st.text("DS0123"), st.integers(0, 9))))
 def test_different_causes_keys_subjects_and_ordinals_have_different_ids(words) -> None:
-    # A line break in one word must not make it look like another pair of words; keys and numbers have none.
-    clean = {tuple(part.replace("\n", "") if isinstance(part, str) else part for part in word) for word in words}
-    assert len({event_id(*word) for word in clean}) == len(clean)
+    assert len({event_id(*word) for word in words}) == len(words)
 
 
 def test_what_is_packed_is_what_is_heard() -> None:
@@ -83,16 +84,7 @@ def test_a_bare_message_of_an_adapter_is_the_same_message_when_it_comes_again() 
 
 @given(
     st.dictionaries(
-        st.sampled_from(
-            [
-                "cloudEvents_id",
-                "cloudEvents_time",
-                "cloudEvents_subject",
-                "traceparent",
-                "deskstream_attempt",
-                "deskstream_key",
-            ]
-        ),
+        st.sampled_from(_OURS),
         st.one_of(st.text(), st.binary(), st.integers(), st.none(), st.lists(st.text()), st.datetimes()),
     ),
     st.binary(max_size=50),
@@ -103,10 +95,8 @@ def test_no_header_of_anybody_breaks_hearing(headers, body, content_type) -> Non
     assert heard.id
     assert heard.attempt >= 1
     assert heard.time.tzinfo is not None
-    try:
+    with suppress(Refused):
         heard.decode(TicketEvent)
-    except Refused as why:
-        assert why.message
 
 
 def test_json_with_protobuf_names_is_understood() -> None:
@@ -144,22 +134,15 @@ def test_a_message_too_large_for_the_stream_is_a_bug_of_its_sayer() -> None:
 
 def test_refusing_one_message_keeps_the_first_reason() -> None:
     heard = _arrived()
-    assert heard.refused is None
     heard.refuse(Refused("first"))
     heard.refuse(Refused("second"))
-    assert heard.refused is not None
-    assert heard.refused.message == "first"
+    assert str(heard.refused) == "first"
     assert _arrived().refused is None
 
 
 def test_a_copy_for_retry_keeps_its_key_and_routes_to_nobody_else() -> None:
-    heard = open_envelope(
-        "ticket.opened",
-        b"",
-        {"CC": ["work.desk"], "x-death": [{"queue": "a"}], "cause": "c", "mine": 7},
-        "m-1",
-        "text/x",
-    )
+    headers = {"CC": ["work.desk"], "x-death": [{"queue": "a"}], "cause": "c", "mine": 7}
+    heard = open_envelope("ticket.opened", b"", headers, "m-1", "text/x")
     once = again(heard, "deskstream.retry", "sla.tickets", {"deskstream_attempt": 2})
     twice = again(
         open_envelope("sla.tickets", once.body, once.headers, once.message_id, once.content_type), "e", "q", {}
