@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -99,7 +99,7 @@ def watch_queue(
     now: datetime,
     alive: Callable[[], bool],
     listen: Callable[[], None] = lambda: None,
-) -> Iterator[Told]:
+) -> Generator[Told, None, None]:
     """Tells the queue, then its changes, until `alive()` is false. Unavailable: resume with the last token.
 
     `listen` returns once the hub hears the stream: what changes while the queue is being read must not be missed.
