@@ -77,6 +77,7 @@ def test_a_webhook_is_signed_and_carries_its_key():
     (headers, body), (other, _) = sink.got
     assert headers["idempotency-key"] == other["idempotency-key"] == one.id
     told = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", headers["x-deskstream-signature"])
+    assert told
     assert told[2] == signature(b"s3cret", int(told[1]), body)
     assert json.loads(body)["number"] == NUMBER
     assert "address" not in json.loads(body)

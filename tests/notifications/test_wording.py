@@ -89,8 +89,13 @@ def test_labels_are_in_the_readers_language():
 
 
 def test_a_link_is_signed_only_where_it_is_printed():
-    made = []
-    found = Wording(profiles().default.lookups, lambda task: made.append(task) or "link")
+    made: list[str] = []
+
+    def link(task: str) -> str:
+        made.append(task)
+        return "link"
+
+    found = Wording(profiles().default.lookups, link)
     found.render("callback_due", replace(FACTS, task_id="t"), READER)
     assert made == []
     found.render("survey", replace(FACTS, task_id="t"), READER)

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 
@@ -182,8 +182,7 @@ class MailSink:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answer.startswith("250"):
-            parsed = message_from_bytes(envelope.content, policy=policy.default)
-            self.mails.append(cast(EmailMessage, parsed))
+            self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
             self.envelopes.append((envelope.mail_from, envelope.rcpt_tos))
         return self.answer
 
