@@ -11,9 +11,6 @@ from services.kernel.calendar import BusinessCalendar
 from services.kernel.errors import Refused
 from services.profile.schema import ClockRule, Span
 
-FAR = datetime(9000, 1, 1, tzinfo=UTC)
-"""next_due of a ticket that has a breached clock but no timer left: nothing fires, yet at-risk lists find it."""
-
 
 class Status(StrEnum):
     """Where a clock stands; the words of sla.proto without their prefix."""
@@ -177,6 +174,11 @@ class Timeline:
     escalations: tuple[Escalation, ...]
     effects: tuple[Effect, ...]
     next_due: datetime | None
+
+    @property
+    def overdue(self) -> datetime | None:
+        """Since when a clock of it has been breached that nobody has stopped; None when there is none."""
+        return min((each.due_at for each in self.clocks if each.live and each.status is Status.BREACHED), default=None)
 
     def clock(self, name: str, cycle: int, generation: int) -> Clock | None:
         """That clock, if the ticket has it."""

@@ -14,9 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, cast
 
 from deploy.local.database import Database
+from services.contracts.deskstream.v1.sla_pb2 import SlaEvent
 from services.kernel.calendar import BusinessCalendar
 from services.profile.calendars import business_calendar
 from services.profile.schema import Calendar, Season
@@ -86,7 +87,7 @@ def measure(clocks: int = 100_000, mongodb_uri: str = "", due_per_second: int = 
 
 
 def _arm_and_fire(clocks: int, uri: str, due_per_second: int) -> dict[str, Any]:
-    settings = Settings(MONGODB_URI=uri, database_prefix=f"bench{secrets.token_hex(4)}")
+    settings = Settings.model_validate({"MONGODB_URI": uri, "database_prefix": f"bench{secrets.token_hex(4)}"})
     database = connect("sla", settings)
     store = MongoClocks(database)
     store.ensure_indexes()
@@ -119,7 +120,10 @@ def _arm_and_fire(clocks: int, uri: str, due_per_second: int) -> dict[str, Any]:
         tick = time.perf_counter()
         said = list(engine.tick())
         now = running.now()
-        late.extend((now - message.body.due_at.ToDatetime(tzinfo=UTC)).total_seconds() * 1000 for message in said)
+        late.extend(
+            (now - cast(SlaEvent, message.body).due_at.ToDatetime(tzinfo=UTC)).total_seconds() * 1000
+            for message in said
+        )
         busy += time.perf_counter() - tick if said else 0.0
         if time.perf_counter() - renewed > 2:
             leases.renew()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
 from services.sla.handlers import shard_of
-from services.sla.model import FAR, News, Regrade, Rules, Timeline
+from services.sla.model import News, Regrade, Rules, Timeline
 
 H = 3600
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -114,9 +114,9 @@ class Shelf:
         return found[:limit]
 
     def at_risk(self, until: datetime, limit: int) -> Sequence[Timeline]:
-        return [
-            each for each in self.kept.values() if each.next_due and (each.next_due <= until or each.next_due >= FAR)
-        ][:limit]
+        return [each for each in self.kept.values() if each.overdue or (each.next_due and each.next_due <= until)][
+            :limit
+        ]
 
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
         self.journal[cause] = (tuple(numbers), at)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.kernel.errors import Missing, Refused
-from services.sla.model import FAR, Clock, Effect, Escalation, Facts, Rules, Status, Timeline
+from services.sla.model import Clock, Effect, Escalation, Facts, Rules, Status, Timeline
 from services.sla.policy.limits import derive
 
 ALWAYS_MAY_ACKNOWLEDGE = frozenset(
@@ -32,7 +32,6 @@ def judge(before: Timeline | None, facts: Facts, rules: Rules, now: datetime, ca
     taken = tuple(steps.take(clock) for clock in clocks)
     escalations = tuple(steps.escalate(before.escalations if before else (), taken))
     said = sorted(steps.effects, key=lambda effect: (effect.kind != "armed", effect.due_at, _ORDER.index(effect.kind)))
-    overdue = any(clock.live and clock.status is Status.BREACHED for clock in taken)
     return Timeline(
         number=facts.newest.number,
         revision=before.revision + 1 if before else 1,
@@ -40,7 +39,7 @@ def judge(before: Timeline | None, facts: Facts, rules: Rules, now: datetime, ca
         clocks=taken,
         escalations=escalations,
         effects=(*(before.effects if before else ()), *said),
-        next_due=min(steps.ahead, default=FAR if overdue else None),
+        next_due=min(steps.ahead, default=None),
     )
 
 
