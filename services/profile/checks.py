@@ -17,6 +17,9 @@ PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confir
 
 SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role", "team"})
 
+_LONGEST_DAYS = 3 * 366
+_LONGEST_SECONDS = _LONGEST_DAYS * 86_400
+
 _EVENTS = frozenset(
     {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
     | {f"escalation.{event}" for event in ("raised", "climbed", "acknowledged", "ended")}
@@ -129,7 +132,9 @@ def _clocks(profile: Profile) -> Iterator[Finding]:
                     (*here, field),
                     f'no transition marks the milestone "{milestone}"; mark it or name one of: {names}',
                 )
-        for grade in clock.limit:
+        for grade, limit in clock.limit.items():
+            if limit.seconds > _LONGEST_SECONDS or limit.working_days > _LONGEST_DAYS:
+                yield (*here, "limit", grade), "the limit is longer than three years; write a shorter one"
             if grade != "default" and grade not in grades:
                 yield unknown((*here, "limit", grade), "grade", grade, grades | {"default"})
         if not clock.limit:
@@ -176,6 +181,8 @@ def _callback(profile: Profile) -> Iterator[Finding]:
         )
     if profile.survey is not None:
         yield from duplicates(("survey", "questions"), "question", [q.key for q in profile.survey.questions])
+        if "satisfaction" not in {question.key for question in profile.survey.questions}:
+            yield ("survey", "questions"), "no question is on the scale; add one with the key satisfaction"
         for index, question in enumerate(profile.survey.questions):
             here: Path = ("survey", "questions", index)
             if question.kind == "choice" and not question.options:

@@ -17,7 +17,11 @@ DEEPEST = 16
 MOST_VALUES = 60_000
 
 
-class _CoreLoader(yaml.SafeLoader):
+# libyaml where PyYAML was built with it: seven services read three profiles at every start.
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _CoreLoader(_Safe):
     """The safe loader with the YAML 1.2 core schema instead of 1.1's guesses."""
 
 
@@ -27,8 +31,8 @@ _CoreLoader.yaml_implicit_resolvers = {}
 _RESOLVERS = (
     ("tag:yaml.org,2002:bool", r"^(?:true|false)$", "tf"),
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", ["n", "~", ""]),
-    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
-    ("tag:yaml.org,2002:float", r"^[-+]?[0-9]+\.[0-9]+$", "-+0123456789"),
+    ("tag:yaml.org,2002:int", r"^[-+]?(?:0|[1-9][0-9]{0,17})$", "-+0123456789"),
+    ("tag:yaml.org,2002:float", r"^[-+]?[0-9]{1,15}\.[0-9]{1,15}$", "-+0123456789"),
 )
 for _tag, _pattern, _first in _RESOLVERS:
     _CoreLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))

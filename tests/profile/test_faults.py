@@ -27,6 +27,7 @@ SPOILT = {
     "unknown facet": Spoilt("kpi.yaml", "kpi:", "kpy:", "kpy", "not known here"),
     "misspelt key": Spoilt("sla.yaml", "stop: responded", "stopp: responded", "sla.clocks[0].stop", "missing", -3),
     "bad duration": Spoilt("sla.yaml", "{default: 30m}", "{default: 30min}", "sla.clocks[0].limit.default", '"30m"'),
+    "endless limit": Spoilt("sla.yaml", "{default: 30m}", "{default: 9999d}", "sla.clocks[0].limit.default", "shorter"),
     "unknown timezone": Spoilt("about.yaml", "Asia/Shanghai", "Asia/Peking", "profile.timezone", "Asia/Shanghai"),
     "unknown default type": Spoilt(
         "about.yaml", "default_type: incident", "default_type: fault", "default_type", "incident"
@@ -124,6 +125,9 @@ SPOILT = {
         "notices.templates.closed",
         "en",
         -4,
+    ),
+    "scale without a question": Spoilt(
+        "callback.yaml", "key: satisfaction", "key: contentment", "survey.questions", "satisfaction", -4
     ),
     "unknown callback role": Spoilt(
         "callback.yaml", "online: [team_leader]", "online: [leader]", "callback.roles.online[0]", "team_leader"
@@ -225,6 +229,8 @@ def test_an_empty_or_missing_folder_is_a_fault_and_not_a_traceback(tmp_path: Pat
         (b"kpi: [" + b"1," * 70_000 + b"1]", "values"),
         (b"#" * (600 * 1024), "KiB"),
         (b"kpi: \x00", "no YAML"),
+        (b'surrogate: "\\ud800"', "hostile.yaml"),
+        (b"huge: " + b"9" * 9000, "not known here"),
         (b"? [a, b]\n: c\n", "key must be a word"),
     ],
 )
