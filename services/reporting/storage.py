@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection as Rows
 from pymongo.database import Database
 
-from services.kernel.errors import Refused
+from services.kernel.errors import Refused, Unavailable
 from services.reporting.handlers import Bucket, Entry
 from services.reporting.model import Contact, Facts
 from services.runtime.mongo import available, insert_new
@@ -152,12 +153,13 @@ class MongoReports:
             self._marks.update_one({"_id": _REBUILD}, {"$set": {"replaced": replaced}})
             self._marks.update_one({"_id": _CURRENT}, {"$set": {"generation": generation}}, upsert=True)
 
-    def finish(self, old: MongoViews | None) -> None:
-        """Ends the rebuild and removes the generation it replaced."""
-        if old is not None:
-            old.drop()
+    def finish(self, old: MongoViews) -> None:
+        """Ends the rebuild and removes the generation it replaced, or the one that came to nothing."""
         with available():
             self._marks.delete_one({"_id": _REBUILD})
+        # Dropping a large collection may take a server longer than we wait for an answer; it goes on all the same.
+        with suppress(Unavailable):
+            old.drop()
 
 
 def days_query(first: int, last: int) -> Row:

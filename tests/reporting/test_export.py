@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,8 +15,8 @@ from services.reporting.wire import channel_name, satisfaction
 from tests.reporting.world import NOON, Desk, callback, closed, number, profiles, ticket
 
 
-def read(chunks: object) -> list[dict[str, str]]:
-    content = b"".join(chunks)  # type: ignore[call-overload]
+def read(chunks: Iterable[bytes]) -> list[dict[str, str]]:
+    content = b"".join(chunks)
     assert content.startswith(b"\xef\xbb\xbf")
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 

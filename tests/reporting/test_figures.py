@@ -59,8 +59,8 @@ def test_grading_down_after_a_breach_does_not_mend_timeliness() -> None:
 
 def test_a_breach_before_a_late_stop_is_one_missed_limit() -> None:
     desk = Desk().hears(closed(1), clock(1, "MET_LATE"), clock(1, "BREACHED"))
-    (line,) = desk.reader.lines("", "2026-11", "timeliness", numerator=False, now=NOON)
-    assert [outcome.status for outcome in line.of.outcomes.values()] == [5]
+    (facts,) = desk.reader.received("", "2026-11", NOON)
+    assert [outcome.status for outcome in facts.outcomes.values()] == [5]
 
 
 def test_completion_is_solved_or_closed_of_all_received() -> None:
@@ -269,9 +269,9 @@ def test_the_records_behind_numerator_and_denominator_are_listed() -> None:
     desk = Desk().hears([closed(n) for n in range(1, 4)], clock(2, "BREACHED"), call("x", answered_after=21))
     both = desk.reader.lines("", "2026-11", "timeliness", numerator=False, now=NOON)
     good = desk.reader.lines("", "2026-11", "timeliness", numerator=True, now=NOON)
-    assert [line.of.number for line in both] == [number(1), number(2), number(3)]
-    assert [line.of.number for line in good] == [number(1), number(3)]
-    assert [line.of.id for line in desk.reader.lines("", "2026-11", "service_level", numerator=False, now=NOON)] == [
+    assert [line.order[1] for line in both] == [number(1), number(2), number(3)]
+    assert [line.order[1] for line in good] == [number(1), number(3)]
+    assert [line.order[1] for line in desk.reader.lines("", "2026-11", "service_level", numerator=False, now=NOON)] == [
         "x"
     ]
     assert desk.reader.lines("", "2026-11", "service_level", numerator=True, now=NOON) == []
