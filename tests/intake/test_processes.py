@@ -70,10 +70,10 @@ def test_the_worker_hears_protobuf_and_json_and_parks_nonsense_once(site: Site, 
     ear.say("call.ended", call.SerializeToString())
     wait_for(lambda: len(ear.listen()) >= 6, 30, "six words of intake")
     keys = sorted(one.key for one in ear.heard)
-    assert keys == sorted(
-        ("request.received.web", "request.received.im", "contact.recorded")
-        + ("request.refused.im", "request.refused.web", "request.refused.web")
-    )
+    assert keys == [
+        *("contact.recorded", "request.received.im", "request.received.web"),
+        *("request.refused.im", "request.refused.web", "request.refused.web"),
+    ]
     refused = [one.decode(pb.RequestRefused) for one in ear.heard if one.key.startswith("request.refused")]
     assert {fault.field for one in refused for fault in one.faults} == {"body", "type", "channel"}
     parked: list[Any] = []
@@ -277,8 +277,9 @@ def test_mails_become_tickets_replies_join_them_and_machines_are_only_noted(site
     attached.set_content("见附件")
     attached.add_attachment(b"PNG" * 1000, maintype="image", subtype="png", filename="截图.png")
     assert send(port, attached.as_bytes(policy=SMTP))[0] == 250
-    wait_for(lambda: len(ear.listen()) >= 6, 20, "six events")
-    keys = [one.key for one in ear.heard]
+    # An event may be said twice with one id: a slow confirm leaves it to the relay as well.
+    wait_for(lambda: len({one.id for one in ear.listen()}) >= 6, 20, "six events")
+    keys = {one.id: one.key for one in ear.heard}.values()
     assert sorted(keys) == ["request.joined.email"] * 3 + ["request.received.email"] * 2 + ["request.refused.email"]
     first = next(one for one in ear.heard if one.key == "request.received.email").decode(pb.RequestReceived)
     assert (first.draft.title, first.draft.description, first.draft.requester.id) == (
