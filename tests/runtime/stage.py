@@ -91,6 +91,12 @@ class Stage:
         with pika.BlockingConnection(pika.URLParameters(self.uri)) as connection:
             channel = connection.channel()
             while True:
+                # One by one costs a round trip each, so by consuming; and when that is quiet, one get to be sure.
+                for method, properties, body in channel.consume(queue, auto_ack=True, inactivity_timeout=0.2):
+                    if method is None:
+                        break
+                    taken.append((method.routing_key, dict(properties.headers or {}), body, properties))
+                channel.cancel()
                 method, properties, body = channel.basic_get(queue, auto_ack=True)
                 if method is None:
                     return taken
