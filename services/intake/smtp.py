@@ -47,7 +47,7 @@ class MailDoor:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Answers once the mail is dealt with."""
         profile = self._addresses[envelope.rcpt_tos[0].lower()]
-        raw, sender = envelope.content, envelope.mail_from or ""
+        raw, sender = envelope.content, (envelope.mail_from or "").strip("<>")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.take, raw, sender, profile)
 
     def take(self, raw: bytes, sender: str, profile: str) -> str:

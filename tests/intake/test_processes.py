@@ -279,8 +279,12 @@ def test_mails_become_tickets_replies_join_them_and_machines_are_only_noted(site
     assert send(port, attached.as_bytes(policy=SMTP))[0] == 250
     # An event may be said twice with one id: a slow confirm leaves it to the relay as well.
     wait_for(lambda: len({one.id for one in ear.listen()}) >= 6, 20, "six events")
-    keys = {one.id: one.key for one in ear.heard}.values()
-    assert sorted(keys) == ["request.joined.email"] * 3 + ["request.received.email"] * 2 + ["request.refused.email"]
+    told = {one.id: (one.key, one.decode(pb.RequestReceived).draft.source_id) for one in ear.heard}
+    assert sorted(told.values()) == [
+        *(("request.joined.email", name) for name in ("<2@x>", "<3@x>", "<4@x>")),
+        *(("request.received.email", name) for name in ("<8@x>", "<first@corp.example>")),
+        ("request.refused.email", ""),
+    ]
     first = next(one for one in ear.heard if one.key == "request.received.email").decode(pb.RequestReceived)
     assert (first.draft.title, first.draft.description, first.draft.requester.id) == (
         "打印机故障",
