@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 policy = typer.Typer(no_args_is_help=True, help="Policy profiles (deploy/policy).")
 app.add_typer(policy, name="policy")
+person = typer.Typer(no_args_is_help=True, help="People of the directory.")
+app.add_typer(person, name="person")
 
 
 @policy.command("check")
@@ -35,6 +37,27 @@ def check_policy(
     if faults:
         raise typer.Exit(1)
     typer.echo(f"{len(folders)} profile(s) without faults: {', '.join(path.name for path in folders)}")
+
+
+@person.command("set-password")
+def set_password(
+    person_id: Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, such as li.wei.")],
+    password: Annotated[
+        str,
+        typer.Option(
+            envvar="DESKSTREAM_NEW_PASSWORD",
+            prompt=True,
+            hide_input=True,
+            confirmation_prompt=True,
+            help="Asked for when not given by environment; 8 to 256 characters.",
+        ),
+    ],
+) -> None:
+    """Gives a person a password; only its hash is stored, and failed sign-ins are forgotten."""
+    from services.directory.compose import set_password as store
+
+    store(Settings(), person_id, password)
+    typer.echo(f"{person_id} has a new password.")
 
 
 @app.command("keys")

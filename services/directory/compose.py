@@ -71,8 +71,18 @@ def set_password(settings: Settings, person: str, password: str) -> None:
     set_passwords(settings, {person: password})
 
 
+def set_password_for_all(settings: Settings, password: str) -> int:
+    """Gives everybody of the served profiles this password, for demos and laptops; how many people that were."""
+    from services.profile.load import load_all
+
+    profiles = load_all(settings.policy_dir, settings.profile_names, settings.default_profile)
+    people = {person.id for loaded in profiles for person in loaded.profile.organisation.people}
+    set_passwords(settings, dict.fromkeys(sorted(people), password))
+    return len(people)
+
+
 def set_passwords(settings: Settings, passwords: dict[str, str]) -> None:
-    """The same for several people; `make up` and the demo give everybody one at start."""
+    """The same for several people."""
     from services.directory import handlers
     from services.directory.passwords import hash_password
     from services.directory.storage import MongoCredentials

@@ -12,10 +12,13 @@ import grpc
 import mongoengine
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from typer.testing import CliRunner
 
+from services.cli import app
 from services.contracts.deskstream.v1 import directory_pb2 as pb
 from services.contracts.deskstream.v1 import directory_pb2_grpc as stubs
 from services.directory import compose
+from services.kernel.errors import Missing
 from services.runtime.identity import Verifier, make_keys
 from services.runtime.rpc import channel, serve
 from services.runtime.settings import Settings
@@ -86,6 +89,25 @@ def test_a_wrong_password_is_unauthenticated_and_five_of_them_rest_the_right_one
     assert place.token("admin")
     compose.set_password(place.settings, "li.wei", "a new password")
     assert place.token("li.wei", "a new password")
+
+
+def test_a_demo_gives_everybody_a_password(place: Place) -> None:
+    assert compose.set_password_for_all(place.settings, "the demo's password") == 34
+    for person in ("zhang.qiang", "g.net.three", "i.mao.ting"):
+        assert place.token(person, "the demo's password")
+
+
+def test_the_command_sets_a_password_and_says_who_is_unknown(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", place.settings.mongodb_uri)
+    monkeypatch.setenv("DESKSTREAM_DATABASE_PREFIX", place.settings.database_prefix)
+    monkeypatch.setenv("DESKSTREAM_POLICY_DIR", str(POLICY))
+    monkeypatch.setenv("DESKSTREAM_NEW_PASSWORD", "typed by nobody")
+    told = CliRunner().invoke(app, ["person", "set-password", "zhou.min"])
+    assert told.exit_code == 0, told.output
+    assert "typed by nobody" not in told.output
+    assert place.token("zhou.min", "typed by nobody")
+    unknown = CliRunner().invoke(app, ["person", "set-password", "intruder"])
+    assert isinstance(unknown.exception, Missing)
 
 
 @pytest.mark.parametrize("method", ["GetPerson", "ListTeams", "WhoIsOnDuty", "GetProfile", "ListProfiles"])
