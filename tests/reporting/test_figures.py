@@ -92,7 +92,7 @@ def test_satisfaction_counts_the_grades_of_one_scale_and_never_mixes_scales() ->
     )
     desk.hears(callback(3, satisfied=True), callback(4), callback(5, satisfied=False, scale="score"))
     four, score = (f for f in desk.report().figures if f.key.startswith("satisfaction"))
-    assert (four.key, four.numerator, four.denominator, four.value) == ("satisfaction", 2, 3, "66.67")
+    assert (four.key, int(four.numerator), four.denominator, four.value) == ("satisfaction", 2, 3, "66.67")
     assert (score.key, score.denominator, score.value) == ("satisfaction/score", 1, "0.00")
 
 

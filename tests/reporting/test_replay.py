@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def lives(draw: st.DrawFn, sequence: int) -> Life:
     def tell(event: str) -> None:
         nonlocal version
         version += 1
-        more = {"dispatches": life.dispatched, "failed_dispatches": failed, "path": path}
+        more: dict[str, Any] = {"dispatches": life.dispatched, "failed_dispatches": failed, "path": path}
         life.events.append(
             ticket(
                 sequence,
@@ -120,7 +121,7 @@ def test_the_stream_shuffled_and_repeated_gives_the_figures_of_a_plain_recount(
     reports = Desk()
     for start in range(0, len(events), size):
         reports.hears(events[start : start + size])
-    once = {figure.key: figure for figure in reports.report("2026-10-01..2027-03-31").figures}
+    figures = {figure.key: figure for figure in reports.report("2026-10-01..2027-03-31").figures}
     done = [life for life in found if life.closed]
     expected: dict[str, tuple[int, int]] = {
         "volume": (len(found), len(found)),
@@ -133,9 +134,9 @@ def test_the_stream_shuffled_and_repeated_gives_the_figures_of_a_plain_recount(
         "first_contact_resolution": (sum(life.online for life in found), len(found)),
     }
     for key, (numerator, denominator) in expected.items():
-        assert (once[key].numerator, once[key].denominator) == (numerator, denominator), key
+        assert (int(figures[key].numerator), figures[key].denominator) == (numerator, denominator), key
     spans = [life.resolved - life.received for life in found if life.resolved]
-    assert once["mean_resolution_time"].numerator == Decimal(int(sum(spans, timedelta()).total_seconds()))
+    assert figures["mean_resolution_time"].numerator == Decimal(int(sum(spans, timedelta()).total_seconds()))
 
     again = Desk().hears(list(reversed(events)))
     assert again.report("2026-10-01..2027-03-31") == reports.report("2026-10-01..2027-03-31")
