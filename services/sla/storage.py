@@ -28,7 +28,7 @@ class TimelineDocument(mongoengine.Document):
     number = mongoengine.StringField(primary_key=True)
     r = mongoengine.LongField(required=True)
     by = mongoengine.StringField()
-    next_due = mongoengine.DateTimeField(null=True)
+    next_due = mongoengine.DateTimeField()
     overdue = mongoengine.DateTimeField()
     facts = mongoengine.DictField()
     clocks = mongoengine.ListField(mongoengine.DictField())
@@ -40,9 +40,9 @@ class TimelineDocument(mongoengine.Document):
         "collection": "timelines",
         "auto_create_index": False,
         "index_background": False,
-        # Each index slows arming; the second has entries only for tickets that are overdue.
+        # Each index slows arming; a ticket has no entry while nothing is due, or overdue.
         "indexes": [
-            {"fields": ["next_due"], "cls": False},
+            {"fields": ["next_due"], "sparse": True, "cls": False},
             {"fields": ["overdue"], "sparse": True, "cls": False},
         ],
     }
@@ -100,7 +100,9 @@ class MongoClocks:
         while True:
             with available():
                 # Comes in the order of the index; asking for it would make the embedded server sort a whole backlog.
-                rows = list(self._timelines.find({"next_due": {"$lte": until}}, {"next_due": 1}).limit(page))
+                # Without a lower bound it would walk over all tickets that have nothing due.
+                within = {"next_due": {"$gt": _EPOCH, "$lte": until}}
+                rows = list(self._timelines.find(within, {"next_due": 1}).limit(page))
             mine = sorted((row["next_due"], row["_id"]) for row in rows if shard_of(row["_id"]) in shards)
             if len(mine) >= limit or len(rows) < page:
                 return mine[:limit]
@@ -110,7 +112,7 @@ class MongoClocks:
     def at_risk(self, until: datetime, limit: int) -> Sequence[Timeline]:
         with available():
             overdue = self._timelines.find({"overdue": {"$gt": _EPOCH}}).limit(limit)
-            soon = self._timelines.find({"next_due": {"$lte": until}}).limit(limit)
+            soon = self._timelines.find({"next_due": {"$gt": _EPOCH, "$lte": until}}).limit(limit)
             return [_timeline(row) for row in {row["_id"]: row for row in (*overdue, *soon)}.values()]
 
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
@@ -135,7 +137,6 @@ def _row(timeline: Timeline, by: str) -> Row:
         "_id": timeline.number,
         "r": timeline.revision,
         "by": by,
-        "next_due": timeline.next_due,
         "facts": {
             "newest": newest,
             "first_version": facts.first_version,
@@ -147,6 +148,8 @@ def _row(timeline: Timeline, by: str) -> Row:
         "escalations": [_plain(each) for each in timeline.escalations],
         "effects": [_plain(each) for each in timeline.effects],
     }
+    if timeline.next_due:
+        row["next_due"] = timeline.next_due
     if overdue := timeline.overdue:
         row["overdue"] = overdue
     return row
@@ -172,7 +175,7 @@ def _timeline(row: Row) -> Timeline:
         clocks=tuple(Clock(**{**each, "status": Status(each["status"])}) for each in row["clocks"]),
         escalations=tuple(Escalation(**each) for each in row["escalations"]),
         effects=tuple(Effect(**each) for each in row["effects"]),
-        next_due=row["next_due"],
+        next_due=row.get("next_due"),
     )
 
 

@@ -1,0 +1,169 @@
+"""The engine: timers of others found in time, jumps of the clock taken at once, failures healed by the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from services.contracts.deskstream.v1 import ticket_pb2
+from services.contracts.deskstream.v1.sla_pb2 import SlaEvent
+from services.kernel.clock import FixedClock
+from services.kernel.errors import Missing, Unavailable
+from services.runtime.message import Heard
+from services.sla.engine import LOOK_EVERY, Engine
+from services.sla.handlers import SHARDS, hear
+from services.sla.stream import stamp
+from tests.sla.world import GENERIC, Shelf, at, news
+
+T0 = at("2025-03-03 09:00")
+M = timedelta(minutes=1)
+
+
+def rules_for(profile, version=""):
+    if profile != "generic_desk":
+        raise Missing(f"There is no profile {profile}.")
+    return GENERIC
+
+
+@dataclass
+class Holds:
+    """Leases that are what the test says."""
+
+    shards: tuple[int, ...] = tuple(range(SHARDS))
+
+    def held(self):
+        return self.shards
+
+    def renew(self):
+        pass
+
+
+class World:
+    def __init__(self, store=None):
+        self.store = store or Shelf()
+        self.clock = FixedClock(T0)
+        self.leases = Holds()
+        self.passed = 0.0
+        self.engine = self.replica()
+
+    def replica(self) -> Engine:
+        return Engine(self.store, rules_for, self.leases, self.clock, lambda: self.passed)  # type: ignore[arg-type]
+
+    def arm(self, count: int = 1) -> None:
+        batch = [news(1, T0, number=f"DS20250303-{n:06d}", m={"received": T0 + n * M}) for n in range(count)]
+        hear(self.store, rules_for, batch, T0)
+
+    def tick(self, minutes: float = 0, seconds: float = LOOK_EVERY):
+        self.clock.at = T0 + minutes * M
+        self.passed += seconds
+        return [message.key for message in self.engine.tick()]
+
+
+@pytest.fixture
+def world(store):
+    return World(store)
+
+
+def test_a_near_timer_fires_at_its_instant_and_not_before(world):
+    world.arm()
+    assert world.tick(7.99) == []
+    assert world.tick(8, seconds=0.01) == ["sla.warned"]
+    assert world.tick(8, seconds=0.01) == []
+
+
+def test_a_jump_of_hours_fires_everything_in_between_at_once(world):
+    world.arm()
+    assert world.tick() == []
+    assert world.tick(200, seconds=0.01) == [
+        "sla.warned",
+        "sla.breached",
+        "escalation.raised",
+        "escalation.climbed",
+        "escalation.climbed",
+    ]
+
+
+def test_a_timer_set_by_another_replica_is_found_at_the_next_look(world):
+    world.tick(7.99)
+    world.arm()
+    assert world.tick(8.01, seconds=0.1) == []
+    assert world.tick(8.01, seconds=LOOK_EVERY) == ["sla.warned"]
+
+
+def test_a_shard_that_is_not_held_is_left_alone(world):
+    world.arm()
+    world.leases.shards = ()
+    assert world.tick(500) == []
+
+
+def test_more_tickets_than_fit_in_a_tick_fire_in_the_order_they_were_due():
+    world = World()
+    world.arm(1200)
+    dues = []
+    world.clock.at = T0 + 5000 * M
+    for _ in range(6):
+        world.passed += LOOK_EVERY
+        dues.extend(
+            cast(SlaEvent, message.body).due_at.seconds
+            for message in world.engine.tick()
+            if message.key == "sla.warned"
+        )
+    assert len(dues) == 1200
+    assert dues == sorted(dues)
+
+
+def test_what_was_said_is_struck_out_by_the_next_tick_and_what_was_not_is_relayed(world):
+    """D23."""
+    world.arm()
+    first = world.tick(8)
+    assert len(world.store.owed(T0 + 9999 * M, 10)) == 1
+    # The process dies here: nobody knows whether the broker had it. Another one starts.
+    again = [message.key for message in world.replica().relay()]
+    assert again == first == ["sla.warned"]
+    world.tick(9)
+    assert world.store.owed(T0 + 9999 * M, 10) == []
+
+
+def test_a_database_that_fails_halfway_leaves_the_entry_for_the_relay():
+    class Failing(Shelf):
+        broken = False
+
+        def replace(self, timelines):
+            lost = super().replace(timelines)
+            if self.broken:
+                raise Unavailable("gone after the write")
+            return lost
+
+    store = Failing()
+    world = World(store)
+    world.arm()
+    store.broken = True
+    with pytest.raises(Unavailable):
+        world.tick(8)
+    store.broken = False
+    assert world.tick(8) == []
+    assert [message.key for message in world.engine.relay()] == ["sla.warned"]
+    list(world.engine.relay())
+    assert store.journal == {}
+
+
+def heard(body: bytes, key: str = "ticket.opened") -> Heard:
+    return Heard("id-1", key, body, subject="DS20250303-000001")
+
+
+def test_a_malformed_message_is_refused_alone_and_the_batch_goes_on(world):
+    ticket = ticket_pb2.Ticket(number="DS20250303-000001", version=1, profile="generic_desk", updated_at=stamp(T0))
+    ticket.milestones["received"].CopyFrom(stamp(T0))
+    good = heard(ticket_pb2.TicketEvent(event="opened", at=stamp(T0), ticket=ticket).SerializeToString())
+    bad = heard(b"\xff\xff")
+    empty = heard(b"")
+    ticket.profile = "nobody"
+    stranger = heard(ticket_pb2.TicketEvent(event="opened", at=stamp(T0), ticket=ticket).SerializeToString())
+    said = list(world.engine.tickets([bad, good, empty, stranger]))
+    assert [message.key for message in said] == ["sla.armed"]
+    assert said[0].cause == good.id
+    assert good.refused is None
+    assert all(each.refused for each in (bad, empty, stranger))
