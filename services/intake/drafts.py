@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -23,10 +24,7 @@ _LINE = re.compile(r"^\s*[*·\-]?\s*([^\s:：][^:：\n]{0,40}?)\s*[:：]\s*(\S.*
 FREE_TEXT = frozenset({Channel.CHANNEL_EMAIL, Channel.CHANNEL_IM})
 """Channels whose users see no form: lines such as "影响范围：全楼" are read as form fields there."""
 
-REQUESTER = {
-    "name": "name", "department": "department", "unit": "unit", "phone": "phone",
-    "email": "email", "im": "im",
-}  # fmt: skip
+REQUESTER = ("name", "department", "unit", "phone", "email", "im")
 """Form field names that lie in the requester."""
 DIRECT = ("type", "entry", "project", "title", "description", "impact_scope", "grade", "accused")
 """Form field names that are texts of the draft itself."""
@@ -59,6 +57,9 @@ def moment(of: RequestDraft, name: Time) -> datetime | None:
 
 def clean(text: str) -> str:
     """Unicode NFC, no control characters, one kind of line end, no blank edges."""
+    if text.isprintable():
+        # Most texts: nothing to remove but blanks at the edges.
+        return unicodedata.normalize("NFC", text).strip()
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _CONTROL.sub("", text).strip()
 
@@ -67,7 +68,7 @@ def get_field(draft: RequestDraft, name: str) -> str:
     """The value of a form field, wherever it lies; times as RFC 3339."""
     name = name.removeprefix("requester.").removeprefix("requester_")
     if name in REQUESTER:
-        return str(getattr(draft.requester, REQUESTER[name]))
+        return str(getattr(draft.requester, name))
     if name == "contact":
         return draft.requester.phone or draft.requester.email or draft.requester.im
     if name in DIRECT:
@@ -81,7 +82,7 @@ def set_field(draft: RequestDraft, name: str, value: str) -> None:
     """Puts a form field where it lies; times are set by the caller."""
     bare = name.removeprefix("requester.").removeprefix("requester_")
     if bare in REQUESTER:
-        setattr(draft.requester, REQUESTER[bare], value)
+        setattr(draft.requester, bare, value)
     elif bare == "contact":
         setattr(draft.requester, "email" if "@" in value else "phone", value)
     elif bare in DIRECT:
@@ -104,13 +105,8 @@ def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> Requ
     complete(draft.requester, lookups)
     if draft.channel in FREE_TEXT:
         _read_lines(draft, profile)
-    for field in profile.form:
-        if field.choices:
-            _to_key(draft, field.name, {choice.key: choice.label for choice in field.choices})
-    _to_key(draft, "type", {one.key: one.label for one in profile.types})
-    _to_key(draft, "entry", {one.key: one.label for one in profile.entries})
-    _to_key(draft, "grade", {one.key: one.label for one in profile.grading.grades})
-    _to_key(draft, "project", {one.id: one.name for one in profile.organisation.projects})
+    for name, known in _lists(lookups).items():
+        _to_key(draft, name, known)
     asked = any(field.name == "type" and field.required for field in profile.form)
     if not asked or draft.channel in FREE_TEXT:
         draft.type = draft.type or profile.default_type
@@ -120,13 +116,28 @@ def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> Requ
     return draft
 
 
+@lru_cache(maxsize=64)
+def _lists(lookups: Lookups) -> dict[str, dict[str, Label]]:
+    """The fields with a list of choices: key and label of each choice. Built once per profile."""
+    profile = lookups.profile
+    lists = {field.name: {one.key: one.label for one in field.choices} for field in profile.form if field.choices}
+    lists["type"] = {one.key: one.label for one in profile.types}
+    lists["entry"] = {one.key: one.label for one in profile.entries}
+    lists["grade"] = {one.key: one.label for one in profile.grading.grades}
+    lists["project"] = {one.id: one.name for one in profile.organisation.projects}
+    return lists
+
+
 def _clean_texts(draft: RequestDraft) -> None:
     for name in (*DIRECT, "source_id", "recorder", "in_reply_to", "contact_id"):
-        setattr(draft, name, clean(getattr(draft, name)))
-    for name in set(REQUESTER.values()) | {"id", "language"}:
-        setattr(draft.requester, name, clean(getattr(draft.requester, name)))
+        if value := getattr(draft, name):
+            setattr(draft, name, clean(value))
+    for name in (*REQUESTER, "id", "language"):
+        if value := getattr(draft.requester, name):
+            setattr(draft.requester, name, clean(value))
     for name in ("title", "description", "impact_scope"):
-        setattr(draft, name, redact(getattr(draft, name)))
+        if value := getattr(draft, name):
+            setattr(draft, name, redact(value))
     draft.title = " ".join(draft.title.split())
     extra = {clean(name): redact(clean(value)) for name, value in draft.fields.items()}
     draft.fields.clear()

@@ -50,7 +50,7 @@ def _all(draft: RequestDraft, profile: Profile, now: datetime) -> Iterator[Fault
 
 def _bounds(draft: RequestDraft) -> Iterator[Fault]:
     texts = [(name, getattr(draft, name)) for name in (*DIRECT, "source_id", "contact_id", "recorder", "in_reply_to")]
-    texts += [(f"requester.{name}", getattr(draft.requester, name)) for name in {*REQUESTER.values(), "id", "language"}]
+    texts += [(f"requester.{name}", getattr(draft.requester, name)) for name in (*REQUESTER, "id", "language")]
     for name, text in texts:
         most = _LONGEST.get(name, 200)
         if len(text) > most:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 
 from services.kernel.errors import Missing
@@ -21,6 +23,7 @@ from services.profile.schema import (
 REGION = "CN"
 
 
+@lru_cache(maxsize=4096)
 def normal_phone(raw: str, region: str = REGION) -> str:
     """A telephone number in E.164 ("+8613800138000"), or "" when it is no possible number (keep the raw text)."""
     try:
