@@ -2,67 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
+from services.profile.callback import Callback as Callback
+from services.profile.callback import Choice as Choice
+from services.profile.callback import Question as Question
+from services.profile.callback import Survey as Survey
+from services.profile.facet import Duration as Duration
+from services.profile.facet import Facet as Facet
+from services.profile.facet import Label as Label
+from services.profile.facet import Name as Name
+from services.profile.facet import PersonId as PersonId
+from services.profile.facet import Span as Span
+from services.profile.facet import parse_span as parse_span
 from services.profile.lifecycle import Lifecycle
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-"""Identifier inside a profile: lower case, digits, underscores."""
-
-PersonId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
+from services.profile.organisation import Absence as Absence
+from services.profile.organisation import Customer as Customer
+from services.profile.organisation import Duty as Duty
+from services.profile.organisation import Organisation as Organisation
+from services.profile.organisation import Person as Person
+from services.profile.organisation import Project as Project
+from services.profile.organisation import Team as Team
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-_DURATION = re.compile(r"^(\d+)(s|m|h|d|wd)$")
-
-
-class Facet(BaseModel):
-    """Part of a profile: immutable, and a misspelt key is an error, not a silence."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Span(Facet):
-    """A length of time: seconds of the clock's calendar, or whole working days (D11)."""
-
-    seconds: int = 0
-    working_days: int = 0
-
-    @property
-    def as_timedelta(self) -> timedelta:
-        """Wall-clock length; only for spans without working days."""
-        return timedelta(seconds=self.seconds)
-
-
-def parse_span(text: object) -> object:
-    """Reads "90s", "30m", "2h", "5d" (calendar days of 24 h) or "3wd" (working days)."""
-    if not isinstance(text, str):
-        return text
-    match = _DURATION.match(text)
-    if match is None:
-        raise ValueError(f'"{text}" is no duration; write a number and s, m, h, d or wd, such as "30m"')
-    count, unit = int(match[1]), match[2]
-    if unit == "wd":
-        return Span(working_days=count)
-    return Span(seconds=count * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit])
-
-
-Duration = Annotated[Span, BeforeValidator(parse_span)]
-
-
-class Label(Facet):
-    """A text that people read, in both languages of the product."""
-
-    zh: str
-    en: str
-
-    def in_language(self, language: str) -> str:
-        """The text for a BCP 47 tag; Chinese unless the tag starts with "en"."""
-        return self.en if language.startswith("en") else self.zh
 
 
 class Document(Facet):
@@ -237,45 +202,6 @@ class ServiceLevels(Facet):
     warn_roles: tuple[Name, ...] = ("specialist",)
 
 
-class Choice(Facet):
-    """One option of a question; satisfied says how it counts (F17, AM4), null where it does not."""
-
-    key: str
-    label: Label
-    satisfied: bool | None = None
-
-
-class Question(Facet):
-    """One question of the callback (F7, F12)."""
-
-    key: Name
-    label: Label
-    kind: Literal["yes_no", "choice", "int", "text", "statement"]
-    options: tuple[Choice, ...] = ()
-    required: bool = True
-    min: int = 0
-    max: int = 0
-
-
-class Survey(Facet):
-    """Satisfaction scale of the profile and the questions; the question with key "satisfaction" is on the scale."""
-
-    scale: Name
-    questions: tuple[Question, ...]
-
-
-class Callback(Facet):
-    """Who is called back, by whom, until when (F-group)."""
-
-    scope: Literal["all", "complaint", "none"] = "all"
-    roles: dict[Literal["online", "dispatched"], tuple[Name, ...]]
-    due: Duration
-    attempts: int = Field(default=3, ge=1)
-    retry_after: Duration = Span(seconds=7200)
-    missed_over_rings: int | None = None
-    seconds_per_ring: int = 5
-
-
 class NoticeRule(Facet):
     """Event to roles (O5). The first matching rule per recipient and event sends."""
 
@@ -302,7 +228,7 @@ class Notices(Facet):
 
     sender: str
     rules: tuple[NoticeRule, ...] = ()
-    templates: dict[Name, dict[Literal["zh-CN", "en"], Text]] = {}
+    templates: dict[Name, dict[Literal["zh-CN", "en"], Text]] = Field(default_factory=dict)
 
 
 class KpiTarget(Facet):
@@ -320,74 +246,6 @@ class Kpis(Facet):
     targets: tuple[KpiTarget, ...] = ()
     answer_seconds: int = 20
     rings_target: int = 3
-
-
-class Team(Facet):
-    id: Name
-    name: Label
-    lead: PersonId | None = None
-
-
-class Person(Facet):
-    """Someone who works at the desk; roles are neutral names (Q1)."""
-
-    id: PersonId
-    name: str
-    roles: tuple[Name, ...]
-    teams: tuple[Name, ...] = ()
-    unit: str = ""
-    skills: dict[str, int] = {}
-    language: Literal["zh-CN", "en"] = "zh-CN"
-    addresses: dict[Literal["smtp", "webhook"], str] = {}
-
-
-class Customer(Facet):
-    """A known requester, recognised by phone, email or IM address (A10)."""
-
-    id: PersonId
-    name: str
-    department: str = ""
-    unit: str = ""
-    phones: tuple[str, ...] = ()
-    emails: tuple[str, ...] = ()
-    ims: tuple[str, ...] = ()
-    external: bool = False
-    language: Literal["zh-CN", "en"] = "zh-CN"
-
-
-class Project(Facet):
-    """A project has a manager and engineers (Q3, C3)."""
-
-    id: Name
-    name: Label
-    manager: PersonId
-    engineers: tuple[PersonId, ...] = ()
-    team: Name
-
-
-class Duty(Facet):
-    """Who is on duty while a calendar is open (first roster); an absence names its substitute (M21)."""
-
-    calendar: Name
-    people: tuple[PersonId, ...]
-
-
-class Absence(Facet):
-    person: PersonId
-    first: date
-    last: date
-    substitute: PersonId
-
-
-class Organisation(Facet):
-    """People of the desk (Q-group)."""
-
-    teams: tuple[Team, ...]
-    people: tuple[Person, ...]
-    customers: tuple[Customer, ...] = ()
-    projects: tuple[Project, ...] = ()
-    duty: tuple[Duty, ...] = ()
-    absences: tuple[Absence, ...] = ()
 
 
 class Profile(Facet):
