@@ -11,7 +11,8 @@ from pathlib import Path
 from services.kernel.clock import Clock, SystemClock
 from services.runtime.settings import Settings
 
-_LOOK_EVERY = 0.02
+LOOK_EVERY = 0.02
+"""Seconds within which every process has seen that the clock was moved."""
 
 
 class JourneyClock:
@@ -32,7 +33,7 @@ class JourneyClock:
         return datetime.now(UTC) + self._offset
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked < _LOOK_EVERY:
+        if time.monotonic() - self._looked < LOOK_EVERY:
             return
         self._looked = time.monotonic()
         try:

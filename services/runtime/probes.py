@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -40,11 +41,13 @@ class Probes:
                     self._say(404, b"Ask /healthz, /readyz or /metrics.\n")
 
             def _say(self, status: int, body: bytes, media_type: str = "text/plain; charset=utf-8") -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", media_type)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                # A prober that gave up waiting is nothing to report.
+                with suppress(ConnectionError):
+                    self.send_response(status)
+                    self.send_header("Content-Type", media_type)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's name
                 """Probes come every few seconds; they are not worth a line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from deploy.local.parts import ROOT, environment, platform_parts
 from deploy.local.play.sinks import HookSink, MailSink
 from deploy.local.ports import LOOPBACK, Ports
 from deploy.local.supervise import Part, PartServer, Supervisor
-from services.runtime.clock import JourneyClock, move
+from services.runtime.clock import LOOK_EVERY, JourneyClock, move
 from services.runtime.identity import make_keys
 
 PBX_SECRET = "the demo's exchange"  # noqa: S105  a made-up exchange on loopback
@@ -77,13 +78,13 @@ class Stage:
         self._supervisor.bring_up([("database", self.database), ("broker", self.broker)])
         self.env = {
             **environment(self.broker.uri, self.database.uri, self.folder, self.ports),
-            "DESKSTREAM_MAIL_URI": f"smtp://{LOOPBACK}:{self.mail.port}",
-            "DESKSTREAM_WEBHOOK_URL": self.hooks.url,
+            "DESKSTREAM_SMTP_HOST": LOOPBACK,
+            "DESKSTREAM_SMTP_PORT": str(self.mail.port),
             "DESKSTREAM_PBX_SECRET": PBX_SECRET,
             "DESKSTREAM_DINGTALK_TOKEN": DINGTALK["token"],
             "DESKSTREAM_DINGTALK_AES_KEY": DINGTALK["aes_key"],
-            "DESKSTREAM_DINGTALK_APP_KEY": DINGTALK["app_key"],
-            "DESKSTREAM_ATTACHMENT_DIR": str(self.folder / "attachments"),
+            "DESKSTREAM_DINGTALK_OWNER": DINGTALK["app_key"],
+            "DESKSTREAM_ATTACHMENTS_DIR": str(self.folder / "attachments"),
             **({"DESKSTREAM_CLOCK_FILE": str(self._clock_file)} if self._movable else {}),
             **self._settings,
         }
@@ -125,6 +126,9 @@ class Stage:
     def move(self, forward: timedelta) -> None:
         """Moves the clock of every process of this stage forward."""
         move(self._clock_file, forward)
+        # Every process looks again within LOOK_EVERY; what is said after this is said at the new time everywhere.
+        time.sleep(2 * LOOK_EVERY)
+        self.clock = JourneyClock(self._clock_file)
 
     def move_to(self, instant: datetime) -> None:
         """Moves the clock to an instant that is still to come."""

@@ -1,0 +1,334 @@
+"""One working day of a desk, act by act; the demo shows it and the journey test judges it.
+
+Every act goes through the real channels and the real APIs; what it returns are ticket numbers. Waits are for facts.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from deploy.local.children import Trouble
+from deploy.local.play.channels import Channels
+from deploy.local.play.sinks import text_of
+from deploy.local.play.staff import Staff
+from deploy.local.play.stage import Stage
+from services.contracts.deskstream.v1 import sla_pb2 as sla
+from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
+from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
+from services.contracts.deskstream.v1.ticket_pb2 import Phase, Ticket
+from services.profile.calendars import calendars_of
+from services.profile.load import load_all
+from services.sdk.adapter import Adapter
+
+Fact = TypeVar("Fact")
+
+MANAGER, LEADER, SPECIALIST = "sun.ning", "wang.fang", "li.wei"
+
+
+class Day:
+    """The acts of a day on a stage; `tell` hears a line for each thing worth telling."""
+
+    def __init__(self, stage: Stage, tell: Callable[[str], None] = lambda line: None) -> None:
+        self.stage = stage
+        self.tell = tell
+        self.channels = Channels(stage)
+        self.staff = Staff(stage)
+        self.numbers: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self.channels.close()
+        self.staff.close()
+
+    def until(self, what: str, fact: Callable[[], Fact], patience: float = 40.0) -> Fact:
+        """Polls until the fact holds; a refusal or a missing thing counts as "not yet"."""
+        deadline = time.monotonic() + patience
+        reason = ""
+        while time.monotonic() < deadline:
+            try:
+                if told := fact():
+                    return told
+            except (LookupError, ValueError) as error:
+                reason = str(error)
+            except Exception as error:  # a grpc.RpcError has no narrower type to name here
+                if not hasattr(error, "code"):
+                    raise
+                reason = f"{error.code().name}: {error.details()}"  # type: ignore[attr-defined]
+            time.sleep(0.05)
+        raise Trouble(f"Waited {patience:.0f} s in vain for {what}. {reason}")
+
+    def state(self, number: str) -> str:
+        """State of a ticket in its profile's words."""
+        return str(self.staff(SPECIALIST).ticket(number).state)
+
+    def reach(self, number: str, state: str) -> None:
+        """Waits until the ticket is in a state."""
+        self.until(f"{number} to be {state}", lambda: self.state(number) == state)
+
+    def begin(self, hour: int = 9) -> None:
+        """Moves the clock to that hour of the next working day."""
+        profile = load_all(self.stage.env["DESKSTREAM_POLICY_DIR"], ["itss_desk"]).get("itss_desk").profile
+        calendar = calendars_of(profile)[profile.service_hours]
+        opening = calendar.next_opening(self.stage.now() + timedelta(hours=1))
+        china = timedelta(hours=8)
+        local = (opening + china).replace(hour=hour, minute=0, second=0, microsecond=0)
+        morning = local - china
+        self.stage.move_to(morning if morning > self.stage.now() else morning + timedelta(days=1))
+        self.tell(f"The clock stands at {self.local():%A %Y-%m-%d %H:%M} in Shanghai.")
+
+    def local(self) -> datetime:
+        """The journey's present in China."""
+        return self.stage.now() + timedelta(hours=8)
+
+    def morning(self) -> dict[str, str]:
+        """Four channels, four requests, one stream (A1)."""
+        staff, channels, now = self.staff, self.channels, self.stage.now()
+        web = channels.web(
+            name="何洁",
+            phone="13800138001",
+            email="he.jie@corp.example",
+            title="ERP 登录失败",
+            description="ERP 登录后白屏，财务部都打不开。",
+            type="incident",
+            entry="erp",
+            impact_scope="财务部",
+        )
+        self.tell(f"Web form: He Jie reports that ERP does not open: {web}.")
+        self.mail_id = channels.mail("lin.tao@corp.example", "三楼打印机卡纸", "三楼打印机一直卡纸，请帮忙看看。")
+        ringing = channels.event("ringing", now, caller="13800138004", called="400-820-0100", rings=2, to_human=True)
+        answered = channels.event("answered", now + timedelta(seconds=8), agent=SPECIALIST, to_human=True)
+        _taken(channels.call("call-1", ringing, answered))
+        phone = staff(SPECIALIST).submit(
+            RequestDraft(
+                channel=Channel.CHANNEL_PHONE,
+                source_id="call-1",
+                contact_id="call-1",
+                requester=Requester(name="罗娜", phone="13800138004", email="luo.na@km.corp.example"),
+                type="incident",
+                entry="collaboration",
+                title="协同办公无法提交审批",
+                description="来电：提交审批时提示服务器错误。",
+            )
+        )
+        self.stage.move(timedelta(minutes=3))
+        ended = channels.event("ended", self.stage.now(), agent=SPECIALIST, ticket=phone, released_by="caller")
+        _taken(channels.call("call-1", {**ended, "disposition": "request"}))
+        self.tell(f"Phone: Luo Na calls, {SPECIALIST} answers within two rings and opens {phone}.")
+        told = channels.im("guoping03", "郭平", "生产管理系统数据没有刷新，调度这边看不到。", message_id="im-1")
+        if told.status_code != 200:
+            raise Trouble(f"The IM callback was answered {told.status_code}: {told.text[:200]}")
+        found = self.until("the mail and the IM message to become tickets", self._found)
+        self.numbers = {"web": web, "phone": phone, **found}
+        self.tell(f"E-mail: Lin Tao writes about a printer: {found['email']}.")
+        self.tell(f"IM: Guo Ping's signed DingTalk message: {found['im']}.")
+        return self.numbers
+
+    def _found(self) -> dict[str, str]:
+        by_channel = {ticket.channel: ticket.number for ticket in self.staff(SPECIALIST).queue("all") if ticket.version}
+        return {"email": by_channel[Channel.CHANNEL_EMAIL], "im": by_channel[Channel.CHANNEL_IM]}
+
+    def other_calls(self) -> None:
+        """A call that needs no ticket is still a contact (A16); one that rang eleven times is owed a callback (F11)."""
+        channels, now = self.channels, self.stage.now() - timedelta(minutes=2)
+        solved = [
+            channels.event("ringing", now, caller="13800138002", rings=1, to_human=True),
+            channels.event("answered", now + timedelta(seconds=4), agent="zhou.min", to_human=True),
+            channels.event("ended", now + timedelta(minutes=1), agent="zhou.min", disposition="consultation"),
+        ]
+        _taken(channels.call("call-2", *solved))
+        missed = [
+            channels.event("ringing", now, caller="13800138005", rings=1, to_human=True),
+            channels.event("abandoned", now + timedelta(seconds=56), rings=11, to_human=True),
+        ]
+        _taken(channels.call("call-3", *missed))
+        self.until("the callback of the missed call", lambda: self.staff(MANAGER).callback("call/call-3"))
+        self.tell(
+            "Phone: one question is answered on the spot; one caller gives up after eleven rings and is owed a call."
+        )
+
+    def a_mail_answered(self) -> None:
+        """An answer to our own message joins its ticket and opens none (A20)."""
+        number = self.numbers["email"]
+        ours = self.until("the acknowledgement by mail", lambda: self.stage.mail.to("lin.tao@corp.example", number))[0]
+        self.channels.mail(
+            "lin.tao@corp.example", f"Re: {ours['Subject']}", "补充：型号是 M203。", reply_to=str(ours["Message-ID"])
+        )
+        self.until("the answer to join", lambda: self.staff(SPECIALIST).ticket(number).repeat_contacts == 1)
+        self.tell(f"E-mail: Lin Tao answers our acknowledgement; it joins {number}.")
+
+    def solve_online(self) -> str:
+        """The desk solves the mail itself; the team leader calls back and closes (F3)."""
+        number, agent = self.numbers["email"], self.staff(SPECIALIST)
+        self.classify(number, "P3")
+        agent.act(number, "try_online")
+        agent.act(number, "solve_online", solution="重启打印服务并清除卡纸。")
+        self.tell(f"{number}: solved online by {SPECIALIST}.")
+        self.call_back(number, LEADER)
+        return number
+
+    def classify(self, number: str, grade: str) -> None:
+        """The specialist sets type and grade (B6), unless they came with the request."""
+        if self.state(number) == "recorded":
+            self.staff(SPECIALIST).act(number, "classify", type="incident", grade=grade)
+
+    def call_back(self, number: str, who: str, *, solved: bool = True) -> None:
+        """The callback with its survey; then whoever may close, closes (F1, F2)."""
+        person = self.staff(who)
+        task_id = f"{number}/{person.ticket(number).cycle}"
+        self.until(f"the callback task {task_id}", lambda: person.callback(task_id))
+        if not solved:
+            person.complete(task_id, solved="no", satisfaction="dissatisfied", suggestions="问题仍然存在。")
+            self.reach(number, "reopened")
+            self.tell(f"{number}: the callback hears that it is not solved; the ticket is open again.")
+            return
+        person.complete(task_id, solved="yes", satisfaction="very_satisfied")
+        self.until(f"{number} to know its callback", lambda: person.ticket(number).callback == "completed")
+        self._close(number, who)
+
+    def _close(self, number: str, who: str) -> None:
+        self.reach(number, "callback")
+        self.staff(who).act(number, "close")
+        self.tell(f"{number}: called back, rated and closed by {who}.")
+
+    def dispatch(self, number: str, grade: str, project: str, manager: str, engineer: str) -> None:
+        """Specialist to project manager to engineer, who begins (C3, C4)."""
+        self.classify(number, grade)
+        agent = self.staff(SPECIALIST)
+        if self.state(number) in ("classified", "reopened"):
+            agent.act(number, "try_online")
+        agent.act(number, "dispatch", project=project)
+        self.staff(manager).act(number, "accept")
+        self.staff(manager).act(number, "assign", target=engineer)
+        self.staff(engineer).act(number, "begin")
+        self.tell(f"{number}: dispatched to {manager}, accepted, given to {engineer}, work begun.")
+
+    def solve_dispatched(self) -> str:
+        """The web ticket by an engineer; the requester answers the survey by the link in the mail (F3, F24)."""
+        number = self.numbers["web"]
+        self.dispatch(number, "P2", "erp", "zhang.qiang", "huang.lei")
+        self.staff("huang.lei").act(number, "resolve", solution="重建索引", steps="停服务；重建；验证", remaining="无")
+        self.staff("zhang.qiang").act(number, "confirm_completion")
+        self.staff(SPECIALIST).act(number, "confirm")
+        self.tell(f"{number}: solved by huang.lei, completion confirmed by the manager and the desk.")
+        letter = self.until("the survey link", lambda: self.stage.mail.to("he.jie@corp.example", "/s/"))[-1]
+        link = re.search(r"/s/[\w.-]+", text_of(letter))
+        if link is None:
+            raise Trouble("The survey mail holds no link.")
+        shown = self.channels.http.get(link[0])
+        if number not in shown.text:
+            raise Trouble(f"The survey page answered {shown.status_code}.")
+        answers = {"solved": "yes", "satisfaction": "satisfied"}
+        self.channels.http.post(link[0], data=answers)
+        self.until(f"{number} to know its callback", lambda: self.staff(MANAGER).ticket(number).callback == "completed")
+        self.tell(f"{number}: He Jie rates the service on the survey page.")
+        self._close(number, MANAGER)
+        return number
+
+    def hand_back(self) -> str:
+        """Handed back, solved by the operations manager, reopened by the callback, solved again (C5-C7, F13)."""
+        number = self.numbers["phone"]
+        self.dispatch(number, "P2", "office", "liu.yang", "ma.jun")
+        self.staff("ma.jun").act(number, "hand_back", reason="需要数据库权限，本岗位没有。")
+        self.staff("liu.yang").act(number, "pass_up")
+        self.tell(f"{number}: handed back by ma.jun, passed up to the operations manager.")
+        self.staff("zhao.gang").act(number, "resolve", solution="授权后修复", steps="授权；修复数据", remaining="无")
+        self.staff(SPECIALIST).act(number, "confirm")
+        self.call_back(number, MANAGER, solved=False)
+        self.dispatch(number, "P2", "office", "liu.yang", "gao.xin")
+        self.staff("gao.xin").act(number, "resolve", solution="升级组件", steps="升级；回归", remaining="无")
+        self.staff("liu.yang").act(number, "confirm_completion")
+        self.staff(SPECIALIST).act(number, "confirm")
+        self.call_back(number, MANAGER)
+        return number
+
+    def neglect(self) -> str:
+        """Nobody answers the IM ticket: warning, breach, two rungs, an acknowledgement (D13, D14)."""
+        number, agent = self.numbers["im"], self.staff(SPECIALIST)
+        due = self.until("the clocks of the IM ticket", lambda: agent.clocks(number))["response"].due_at
+        limit = due.ToDatetime(tzinfo=UTC)
+        self.stage.move_to(limit - timedelta(minutes=5))
+        self.until("the warning", lambda: self.stage.mail.to("li.wei@itss.example", "即将超时"))
+        self.tell(f"{number}: 80% of the response limit is used; the desk is warned.")
+        self.stage.move_to(limit + timedelta(seconds=1))
+        breached = sla.CLOCK_STATUS_BREACHED
+        self.until("the breach", lambda: agent.clocks(number)["response"].status == breached)
+        first = self.until("the escalation", lambda: agent.escalations(number))[0]
+        self.tell(f"{number}: the response limit is broken; escalated to the {first.role}.")
+        self.stage.move_to(limit + timedelta(minutes=30, seconds=2))
+        second = self.until("the second rung", lambda: [e for e in agent.escalations(number) if e.rung == 1])[0]
+        self.tell(f"{number}: nobody acknowledged in 30 minutes; it climbs to the {second.role}.")
+        asked = sla.AcknowledgeRequest(escalation_id=second.escalation_id, reason="我来协调。")
+        self.staff(MANAGER).sla.Acknowledge(asked)
+        self.stage.move_to(limit + timedelta(minutes=61))
+        self.tell(f"{number}: acknowledged by {MANAGER}; it climbs no further.")
+        return number
+
+    def afternoon(self) -> list[str]:
+        """The generic desk's portal publishes straight to the stream; engineers claim from their queues (U1, U3)."""
+        spool = self.stage.folder / "spool"
+        kinds = ["network", "applications", "terminals"]
+        with Adapter("web", "portal", self.stage.broker.uri, spool, clock=self.stage.clock) as adapter:
+            for index in range(12):
+                adapter.submit(_portal_draft(index, self.stage.now()))
+        engineer = self.staff("g.net.one")
+        queues = [f"team:{kind}" for kind in kinds]
+
+        def arrived() -> list[Ticket]:
+            waiting = [ticket for queue in queues for ticket in engineer.queue(queue)]
+            return waiting if len(waiting) >= 12 else []
+
+        tickets = self.until("the portal's requests in the queues", arrived)
+        self.tell(f"Portal: 12 requests by AMQP reach the queues {', '.join(queues)}.")
+        for ticket in tickets:
+            if ticket.team == "network":
+                self._work_generic(ticket.number)
+        return [ticket.number for ticket in tickets]
+
+    def _work_generic(self, number: str) -> None:
+        engineer, desk = self.staff("g.net.one"), self.staff("g.ren.yu")
+        engineer.act(number, "accept")
+        engineer.act(number, "begin")
+        engineer.act(number, "resolve", solution="更换端口", steps="检查；更换", remaining="无")
+        for action in ("tell_result", "close"):
+            if action in desk.dispatch.GetTicket(_asked(number)).actions:
+                desk.act(number, action)
+
+    def settled(self) -> None:
+        """Waits until the report has heard everything that was said."""
+        for number in (self.numbers[key] for key in ("email", "web", "phone")):
+            self.until(f"{number} to be closed", partial(self._closed, number))
+
+    def _closed(self, number: str) -> bool:
+        return self.staff(MANAGER).ticket(number).phase == Phase.PHASE_CLOSED
+
+
+def _taken(answer: Any) -> None:
+    if answer.status_code >= 300:
+        raise Trouble(f"The exchange's events were answered {answer.status_code}: {answer.text[:200]}")
+
+
+def _asked(number: str) -> Any:
+    from services.contracts.deskstream.v1.dispatch_pb2 import GetTicketRequest
+
+    return GetTicketRequest(number=number)
+
+
+def _portal_draft(index: int, now: datetime) -> RequestDraft:
+    draft = RequestDraft(
+        source_id=f"portal-{index}",
+        profile="generic_desk",
+        requester=Requester(name="孟慧", department="市场部", phone="13700137001"),
+        type="fault",
+        entry=["network", "applications", "terminals"][index % 3],
+        title=f"门户请求 {index + 1}",
+        description="无法正常使用，请处理。",
+        impact_scope="本部门",
+        grade="urgent" if index % 4 == 0 else "general",
+    )
+    draft.occurred_at.FromDatetime(now)
+    return draft
