@@ -20,7 +20,7 @@ _MOST_FIELDS, _LONGEST_FIELDS, _MOST_ATTACHMENTS = 50, 4000, 20
 
 
 def judge(draft: RequestDraft, profile: Profile, now: datetime) -> tuple[Fault, ...]:
-    """All faults of a normalised draft; none: it may become a ticket."""
+    """All faults of a normalised draft, by the names of form fields; none: it may become a ticket."""
     faults: dict[str, Fault] = {}
     for fault in _all(draft, profile, now):
         # One sentence per field: the first is the most telling.
@@ -50,7 +50,7 @@ def _all(draft: RequestDraft, profile: Profile, now: datetime) -> Iterator[Fault
 
 def _bounds(draft: RequestDraft) -> Iterator[Fault]:
     texts = [(name, getattr(draft, name)) for name in (*DIRECT, "source_id", "contact_id", "recorder", "in_reply_to")]
-    texts += [(f"requester.{name}", getattr(draft.requester, name)) for name in (*REQUESTER, "id", "language")]
+    texts += [(name, getattr(draft.requester, name)) for name in (*REQUESTER, "id", "language")]
     for name, text in texts:
         most = _LONGEST.get(name, 200)
         if len(text) > most:
@@ -108,9 +108,9 @@ def _one_of(name: str, value: str, known: Iterable[str]) -> Iterator[Fault]:
 def _contact(draft: RequestDraft) -> Iterator[Fault]:
     phone, email = draft.requester.phone, draft.requester.email
     if phone and not phone_has_form(phone):
-        yield _bad_phone("requester.phone")
+        yield _bad_phone("phone")
     if email and not _EMAIL.fullmatch(email):
-        yield Fault("requester.email", "邮箱地址格式有误，请核对。", "The e-mail address has a wrong form; check it.")
+        yield Fault("email", "邮箱地址格式有误，请核对。", "The e-mail address has a wrong form; check it.")
 
 
 def _bad_phone(name: str) -> Fault:

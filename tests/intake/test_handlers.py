@@ -69,7 +69,7 @@ def test_every_faulty_field_is_named_in_chinese_and_english(stores: Stores) -> N
     bad = draft(profile="generic_desk", type="nonsense")
     bad.impact_scope, bad.requester.phone = "", "1380013800"
     outcome = stores.reception().take([coming(bad)], NOW)[0]
-    assert fields_of(outcome) >= {"impact_scope", "type", "requester.phone"}
+    assert fields_of(outcome) >= {"impact_scope", "type", "phone"}
     assert isinstance(outcome, TurnedAway)
     assert all(fault.zh and fault.en and fault.zh != fault.en for fault in outcome.faults)
 
