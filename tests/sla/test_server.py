@@ -26,6 +26,7 @@ from tests.sla.world import Shelf, at, news
 T0 = at("2025-03-03 09:00")
 M = timedelta(minutes=1)
 NUMBER = "DS20250303-000001"
+PROFILE = "it_callcentre_levels"
 POLICY = Path(__file__).parents[2] / "deploy" / "policy"
 
 
@@ -35,18 +36,15 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         make_keys(folder)
         self.signer = Signer.from_file(folder / "token.jwk")
-        self.book = Rulebook(load_all(POLICY, "it_callcentre_levels"))
+        self.book = Rulebook(load_all(POLICY, PROFILE))
         self.store, self.clock, self.said = Shelf(), FixedClock(T0), []
         self.away = False
         servicer = Servicer(self.store, self.book, self.clock, self._publish)
         service = Service(add_SlaServiceServicer_to_server, servicer, NAME, ALLOW)
         settings = Settings.model_validate({"grpc_bind": "127.0.0.1:0"})
         self.server = serve([service], settings, Verifier.from_file(folder / "token.pub.jwk"))
-        story = news(1, T0, "II", m={"received": T0}, traits={"type": "system_defect"}, team="desk")
-        hear(self.store, self._rules, [story], T0)
-
-    def _rules(self, profile, version):
-        return self.book("it_callcentre_levels")
+        story = news(1, T0, "II", m={"received": T0}, traits={"type": "system_defect"}, team="desk", profile=PROFILE)
+        hear(self.store, self.book, [story], T0)
 
     def _publish(self, said) -> None:
         if self.away:
@@ -55,7 +53,7 @@ class Desk:
 
     def breach(self) -> None:
         self.clock.at = T0 + 31 * M
-        fire(self.store, self._rules, [NUMBER], self.clock.at, "timer/1")
+        fire(self.store, self.book, [NUMBER], self.clock.at, "timer/1")
         self.store.settle(["timer/1"])
 
     def stub(self, *roles: str) -> SlaServiceStub:

@@ -60,7 +60,7 @@ def news(version: int, when: datetime, grade: str = "general", **more) -> News:
     return News(
         number=more.pop("number", "DS20250303-000001"),
         version=version,
-        profile="generic_desk",
+        profile=more.pop("profile", "generic_desk"),
         profile_version="1",
         grade=grade,
         ended=more.pop("ended", False),
