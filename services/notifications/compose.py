@@ -45,7 +45,8 @@ def worker(settings: Settings) -> Worker:
         mongo.ensure_indexes(*DOCUMENTS)
         deliveries, clock = MongoDeliveries(database), clock_from(settings)
         lanes = Lanes({"smtp": Mail(relay_of(own)), "webhook": Webhook(own.webhook_secret, own.webhook_timeout)})
-        return Built(Notices(deliveries, desks, keys_of(profiles)), Sending(deliveries, lanes, clock), clock)
+        sending = Sending(deliveries, lanes, clock)
+        return Built(Notices(deliveries, desks, keys_of(profiles), sending), sending, clock)
 
     return Worker(NotificationsWorker.name, NotificationsWorker, build)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from services.kernel.errors import Missing, Refused
 from services.notifications import facts, policy
-from services.notifications.model import Delivery, Facts, Recipient, Result, Way, delivery_id
+from services.notifications.model import CLAIM_FOR, Delivery, Facts, Recipient, Result, Way, delivery_id
 from services.notifications.wording import Wording
 from services.profile.lookups import Lookups
 from services.profile.schema import NoticeRule
@@ -73,11 +74,24 @@ class Desks(Protocol):
     def __call__(self, name: str) -> Desk: ...
 
 
+class Sender(Protocol):
+    """Sends what is kept; new deliveries may be handed to it without a claim from the store."""
+
+    def room(self, destination: str) -> int:
+        """How many more it takes for a destination."""
+        ...
+
+    def take_over(self, deliveries: Sequence[Delivery]) -> None:
+        """These are its own until their claim ends."""
+        ...
+
+
 class Notices:
     """Handlers of the stream."""
 
-    def __init__(self, deliveries: Deliveries, desks: Desks, keys: Iterable[str]) -> None:
+    def __init__(self, deliveries: Deliveries, desks: Desks, keys: Iterable[str], sender: Sender | None = None) -> None:
         self._deliveries = deliveries
+        self._sender = sender
         self._desks = desks
         self._keys = frozenset(keys)
 
@@ -97,7 +111,27 @@ class Notices:
                 message.refuse(Refused(missing.message, field="profile"))
         if not fresh:
             return 0
-        return len(fresh) - len(self._deliveries.add_new(list(fresh.values())))
+        kept, handed = self._shared_out(list(fresh.values()), now)
+        existed = self._deliveries.add_new(kept)
+        if self._sender is not None:
+            self._sender.take_over([delivery for delivery in kept if delivery.id in handed - existed])
+        return len(fresh) - len(existed)
+
+    def _shared_out(self, fresh: Sequence[Delivery], now: datetime) -> tuple[list[Delivery], set[str]]:
+        """As many as the sender takes are kept as claimed already: finding them again would cost more than they did."""
+        if self._sender is None:
+            return list(fresh), set()
+        kept: list[Delivery] = []
+        handed: set[str] = set()
+        taken: Counter[str] = Counter()
+        for delivery in fresh:
+            destination = delivery.destination
+            if taken[destination] < self._sender.room(destination):
+                taken[destination] += 1
+                handed.add(delivery.id)
+                delivery = replace(delivery, next_at=now + CLAIM_FOR)
+            kept.append(delivery)
+        return kept, handed
 
     def _of(self, message: Message, now: datetime) -> Sequence[Delivery]:
         seen = facts.facts_of(message, now)

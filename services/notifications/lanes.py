@@ -14,9 +14,8 @@ from typing import Protocol
 
 from services.notifications.model import Delivery, Result, Way
 
-CLAIM_FOR = timedelta(seconds=90)
-"""How long a claimed delivery is ours: longer than a lane can take, or somebody else would send it too."""
-_LANE_SECONDS = 30.0
+LANE_SECONDS = 30.0
+"""After so long a lane begins no further try of its load."""
 _FIRST_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=1)
 
@@ -43,15 +42,15 @@ class Lanes:
         self._failures: Counter[str] = Counter()
         self._closed_until: dict[str, datetime] = {}
 
-    @property
-    def room(self) -> int:
-        """How many deliveries to claim next; 0 when all lanes run."""
-        return min(self._each, self._all - self._running.total()) * self._load
+    def room(self, destination: str, now: datetime) -> int:
+        """How many deliveries it takes now; 0 when its lanes or all lanes run, or while it is left alone."""
+        if destination in self.away(now):
+            return 0
+        return min(self._free(destination), self._all - self._running.total()) * self._load
 
-    def shut(self, now: datetime) -> Sequence[str]:
-        """Destinations that take nothing now: their lanes are full, or they are away and not yet to be tried."""
-        away = {destination for destination, until in self._closed_until.items() if until > now}
-        return sorted(away | {destination for destination in self._running if not self._free(destination)})
+    def away(self, now: datetime) -> set[str]:
+        """Destinations that did not answer and are left alone for a while."""
+        return {destination for destination, until in self._closed_until.items() if until > now}
 
     def begin(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """Carries them, each destination in lanes of its own; gives back those that found none."""
@@ -104,7 +103,7 @@ class Lanes:
 
     def _carry(self, destination: str, way: Way, deliveries: Sequence[Delivery]) -> None:
         results: list[Result] = []
-        until = time.monotonic() + _LANE_SECONDS
+        until = time.monotonic() + LANE_SECONDS
         try:
             for result in self._carriers[way].carry(deliveries):
                 results.append(result)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid5
 
 Way = Literal["smtp", "webhook"]
+
+CLAIM_FOR = timedelta(seconds=90)
+"""How long a claimed delivery is its claimer's: longer than a try can take, or somebody else would send it too."""
 Status = Literal["pending", "sent", "retrying", "failed"]
 
 # Fixed for ever: another value would send again what was sent.

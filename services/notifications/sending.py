@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from services.contracts.deskstream.v1 import notifications_pb2 as pb
 from services.kernel.clock import Clock
 from services.notifications.handlers import Deliveries, settle
-from services.notifications.lanes import CLAIM_FOR, Lanes
-from services.notifications.model import Delivery, Result
+from services.notifications.lanes import LANE_SECONDS, Lanes
+from services.notifications.model import CLAIM_FOR, Delivery, Result
 from services.runtime.message import Said, event_id
 from services.runtime.outbox import LEAVE_ALONE
 
 _AT_ONCE = 500
-_MOST_CLAIMS = 16
+_CLAIM = 400
+_ENOUGH = 200
+_MOST_WAITING = 1_000
+_CLAIM_EVERY = timedelta(seconds=1)
+_CLAIM_LEFT = timedelta(seconds=LANE_SECONDS + 15)
 
 
 class Sending:
-    """Called again and again by one timer that says what it is given before it calls again.
+    """handlers.Sender; its step is called by one timer, which says what it is given before it calls again.
 
     SMTP and HTTP know no exactly-once: a crash between sending and writing sends once more, after the claim has ended,
     with the same Message-ID or idempotency key.
@@ -27,9 +33,19 @@ class Sending:
         self._deliveries = deliveries
         self._lanes = lanes
         self._clock = clock
+        self._waiting: defaultdict[str, deque[Delivery]] = defaultdict(deque)
         self._told: list[str] = []
         self._results: list[Result] = []
-        self._next_look = clock.now()
+        self._next_claim = self._next_look = clock.now()
+
+    def room(self, destination: str) -> int:
+        """How many more may wait here for a destination."""
+        return _MOST_WAITING - len(self._waiting[destination])
+
+    def take_over(self, deliveries: Sequence[Delivery]) -> None:
+        """Claimed deliveries wait here for a lane until their claims run out."""
+        for delivery in deliveries:
+            self._waiting[delivery.destination].append(delivery)
 
     def step(self) -> list[Said]:
         """What is to be said about deliveries that ended. That of the step before counts as said now."""
@@ -41,9 +57,10 @@ class Sending:
         self._results += results
         settled = settle(self._deliveries, self._results, now)
         self._results = []
-        ended = [delivery for delivery in settled if delivery.next_at is None]
-        untried += self._claim()
         self._deliveries.release([delivery.id for delivery in untried], now)
+        self._claim(now)
+        self._begin(now)
+        ended = [delivery for delivery in settled if delivery.next_at is None]
         if now >= self._next_look:
             # What a crash left unsaid; it is rare, so it is looked for rarely.
             self._next_look = now + LEAVE_ALONE
@@ -53,17 +70,29 @@ class Sending:
         self._told = [delivery.id for delivery in ended]
         return [word_about(delivery) for delivery in ended]
 
-    def _claim(self) -> list[Delivery]:
-        left: list[Delivery] = []
-        for _ in range(_MOST_CLAIMS):
-            now, room = self._clock.now(), self._lanes.room
-            if not room:
-                break
-            claimed = self._deliveries.claim(now, now + CLAIM_FOR, room, self._lanes.shut(now))
-            if not claimed:
-                break
-            left += self._lanes.begin(claimed)
-        return left
+    def _claim(self, now: datetime) -> None:
+        """What was put off, or left by others; not for destinations that have enough waiting or are away."""
+        if now < self._next_claim:
+            return
+        enough = {destination for destination, waiting in self._waiting.items() if len(waiting) >= _ENOUGH}
+        without = sorted(enough | self._lanes.away(now))
+        claimed = self._deliveries.claim(now, now + CLAIM_FOR, _CLAIM, without)
+        self.take_over(claimed)
+        if len(claimed) < _CLAIM:
+            self._next_claim = now + _CLAIM_EVERY
+
+    def _begin(self, now: datetime) -> None:
+        safe = now + _CLAIM_LEFT
+        for destination, waiting in list(self._waiting.items()):
+            # Too old to be begun safely: their claims end by themselves and they are found again.
+            while waiting and (waiting[0].next_at is None or waiting[0].next_at < safe):
+                waiting.popleft()
+            count = min(len(waiting), self._lanes.room(destination, now))
+            if count:
+                left = self._lanes.begin([waiting.popleft() for _ in range(count)])
+                waiting.extendleft(reversed(left))
+            elif not waiting:
+                del self._waiting[destination]
 
 
 def word_about(delivery: Delivery) -> Said:

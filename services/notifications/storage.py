@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
 from mongoengine import DateTimeField, Document, DynamicDocument, IntField, StringField
-from pymongo import DESCENDING, UpdateOne
+from pymongo import DESCENDING
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -43,6 +44,7 @@ class DeliveryRow(DynamicDocument):
 
 DOCUMENTS: tuple[type[Document], ...] = (DeliveryRow,)
 
+_UNDECIDED = ["pending", "retrying"]
 _PLAIN = (
     "number",
     "profile",
@@ -90,32 +92,27 @@ class MongoDeliveries:
             return [_delivery(row) for row in rows]
 
     def settle(self, settled: Sequence[Delivery], now: datetime) -> None:
-        writes = []
-        for delivery in settled:
-            change: Row = {
-                "status": delivery.status,
-                "attempts": delivery.attempts,
-                "last_error": delivery.last_error,
-                "sent_at": delivery.sent_at,
-            }
-            if delivery.next_at is not None:
-                change["next_at"] = delivery.next_at
-                # What was sent meanwhile by somebody else stays sent.
-                writes.append(
-                    UpdateOne({"_id": delivery.id, "status": {"$in": ["pending", "retrying"]}}, {"$set": change})
-                )
+        # What ended alike is written together: a load of sent mails is one write.
+        alike: defaultdict[tuple[object, ...], list[str]] = defaultdict(list)
+        for one in settled:
+            alike[one.status, one.attempts, one.last_error, one.sent_at, one.next_at].append(one.id)
+        for (status, attempts, last_error, sent_at, next_at), ids in alike.items():
+            which: Row = {"_id": {"$in": ids}}
+            change: Row = {"status": status, "attempts": attempts, "last_error": last_error, "sent_at": sent_at}
+            if next_at is None:
+                update = {"$set": {**change, "owes": now}, "$unset": {"next_at": "", "claim": ""}}
             else:
-                change["owes"] = now
-                writes.append(UpdateOne({"_id": delivery.id}, {"$set": change, "$unset": {"next_at": "", "claim": ""}}))
-        if writes:
+                # What was sent meanwhile by somebody else stays sent.
+                which["status"] = {"$in": _UNDECIDED}
+                update = {"$set": {**change, "next_at": next_at}}
             with available():
-                self._deliveries.bulk_write(writes, ordered=False)
+                self._deliveries.update_many(which, update)
 
     def release(self, ids: Sequence[str], now: datetime) -> None:
         if ids:
             with available():
                 self._deliveries.update_many(
-                    {"_id": {"$in": list(ids)}, "status": {"$in": ["pending", "retrying"]}}, {"$set": {"next_at": now}}
+                    {"_id": {"$in": list(ids)}, "status": {"$in": _UNDECIDED}}, {"$set": {"next_at": now}}
                 )
 
     def owing(self, older_than: datetime, limit: int) -> Sequence[Delivery]:

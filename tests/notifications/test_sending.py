@@ -10,14 +10,16 @@ import mongoengine
 import pytest
 
 from services.kernel.clock import FixedClock
-from services.notifications import policy
-from services.notifications.lanes import CLAIM_FOR, Lanes
-from services.notifications.model import Result
+from services.notifications import policy, sending
+from services.notifications.compose import keys_of
+from services.notifications.handlers import Notices
+from services.notifications.lanes import Lanes
+from services.notifications.model import CLAIM_FOR, Result
 from services.notifications.sending import Sending
 from services.notifications.storage import DOCUMENTS, MongoDeliveries
 from services.runtime import mongo
 from services.runtime.settings import Settings
-from tests.notifications.world import NOON, NUMBER, FakeDeliveries, delivery
+from tests.notifications.world import NOON, NUMBER, FakeDeliveries, armed, delivery, desks, on_ticket, profiles
 from tests.waiting import wait_for
 
 LATER = NOON + timedelta(minutes=1)
@@ -193,6 +195,31 @@ def test_a_destination_that_is_away_is_tried_by_one_load_and_left_alone_for_a_wh
         world.clock.at += timedelta(seconds=5)
         world.settle()
     assert {one.status for one in world.deliveries.of("", "", 500)} == {"sent"}
+
+
+def test_what_is_heard_is_sent_without_being_looked_for_and_found_by_others_after_a_crash(deliveries):
+    world = World(deliveries)
+    hears = Notices(deliveries, desks(), keys_of(profiles()), world.sending)
+    events = [on_ticket("resolved"), on_ticket("closed", state="closed")]
+    assert hears.hear(events, NOON) == 2
+    assert hears.hear(events, NOON) == 0
+    assert deliveries.claim(NOON, LATER, 9, []) == []
+    world.settle()
+    assert len(world.mail.carried) == 2
+    assert hears.hear([armed()], NOON) == 1
+    successor = World(deliveries)
+    successor.clock.at = NOON + CLAIM_FOR
+    successor.settle()
+    assert len(successor.mail.carried) == 1
+
+
+def test_more_than_the_sender_takes_is_kept_for_later_and_sent_once(deliveries, monkeypatch):
+    monkeypatch.setattr(sending, "_MOST_WAITING", 3)
+    world = World(deliveries)
+    hears = Notices(deliveries, desks(), keys_of(profiles()), world.sending)
+    hears.hear([on_ticket("closed", number=f"DS20261118-{n:06d}") for n in range(8)], NOON)
+    world.settle()
+    assert len(world.mail.carried) == len(set(world.mail.carried)) == 8
 
 
 def test_a_delivery_in_flight_is_not_begun_again_when_the_clock_jumps(world):
