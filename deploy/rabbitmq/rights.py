@@ -1,4 +1,4 @@
-"""What each kind of broker user may do. The broker checks it, so a leaked adapter password cannot speak for dispatch."""
+"""What each kind of broker user may do. The broker checks it: a leaked adapter password cannot speak for dispatch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Rights:
     says: str = ""
 
 
-_OURS = r"^(deskstream|intake|dispatch|sla|callbacks|notifications|reporting|work)\."
+# amq.gen: the queue, named by the broker, over which a dispatch server hears what its watchers wait for.
+_OURS = r"^(deskstream|intake|dispatch|sla|callbacks|notifications|reporting|work|amq\.gen)[.-]"
 
 
 def rights(team: str) -> tuple[Rights, ...]:
