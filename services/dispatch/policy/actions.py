@@ -118,7 +118,16 @@ def possible(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> tuple
     for action in may_everywhere(ticket, caller):
         if action not in lifecycle:
             found[action] = None
+    if not ticket.assignee and not ticket.ended and _may_claim(desk, ticket, caller, now):
+        found["claim"] = None
     return tuple(found)
+
+
+def _may_claim(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> bool:
+    try:
+        return _claimed(desk, ticket, Command("claim"), caller, now) is not None
+    except Refused:
+        return False
 
 
 def joined(ticket: Ticket, told: str, now: datetime) -> Event:
