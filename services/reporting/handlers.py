@@ -65,8 +65,10 @@ class Shelf(Protocol[E]):
 
 
 class Views(Protocol):
-    """One generation of the facts."""
+    """One generation of the facts; a rebuild makes the next one."""
 
+    @property
+    def generation(self) -> str: ...
     @property
     def tickets(self) -> Shelf[Facts]: ...
     @property

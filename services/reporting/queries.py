@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from services.kernel.errors import Missing, Refused
+from services.kernel.errors import Missing, Refused, Unavailable
 from services.profile.schema import Profile
 from services.reporting.definitions import BY_KEY
 from services.reporting.figures import Figure, Sums, figures, percent, source_of
@@ -21,6 +22,9 @@ from services.reporting.wallboard import Board, board
 
 TREND_PERIODS = 3
 """A trend looks at this many periods of a kind: the one asked for and those before it (N10)."""
+
+_READS = 5
+T = TypeVar("T")
 
 _CONTACT_FIGURES = frozenset({"contacts", "connection_rate", "service_level"})
 
@@ -91,7 +95,7 @@ class Reader:
         periods = [period]
         while len(periods) < TREND_PERIODS and (before := periods[0].before()):
             periods.insert(0, before)
-        months = self._counted(self._store.current(), Months(periods, zone, rules.kpi.answer_seconds), name)
+        months = self._steady(lambda views: self._counted(views, Months(periods, zone, rules.kpi.answer_seconds), name))
         sums = Sums(period, months.within(period), [months.within(each) for each in periods[:-1]])
         whole = total(sums.months)
         scale = rules.survey.scale if rules.survey else ""
@@ -119,41 +123,58 @@ class Reader:
         def counts(record: Record) -> bool:
             return record.figure == source and first <= record.at < after and (bool(record.numerator) or not numerator)
 
-        found: list[Line] = []
-        views = self._store.current()
-        if figure in _CONTACT_FIGURES:
-            for contact in self._contacts(views, name, first, after):
-                records = contact_records(contact, rules.kpi.answer_seconds)
-                found.extend(Line(record.at, contact) for record in records if counts(record))
-        else:
-            for facts in self._tickets(views, name, first, after):
-                found.extend(Line(record.at, facts) for record in ticket_records(facts) if counts(record))
-        return sorted(found, key=lambda line: line.order)
+        def found(views: Views) -> list[Line]:
+            lines: list[Line] = []
+            if figure in _CONTACT_FIGURES:
+                for contact in self._contacts(views, name, first, after):
+                    records = contact_records(contact, rules.kpi.answer_seconds)
+                    lines.extend(Line(record.at, contact) for record in records if counts(record))
+            else:
+                for facts in self._tickets(views, name, first, after):
+                    lines.extend(Line(record.at, facts) for record in ticket_records(facts) if counts(record))
+            return lines
+
+        return sorted(self._steady(found), key=lambda line: line.order)
 
     def received(self, profile: str, label: str, now: datetime) -> Iterator[Facts]:
-        """The tickets received in a period, one after the other, in no order."""
+        """The tickets received in a period, one after the other, in no order.
+
+        Raises Unavailable in the middle when a rebuild took their place: a file that is short must not look whole.
+        """
         rules = self._profiles.get(profile).profile
         name, zone, today = _of(rules, now)
         first, after = parse(label, today).bounds(zone)
-        for facts in self._tickets(self._store.current(), name, first, after):
+        views = self._store.current()
+        for facts in self._tickets(views, name, first, after):
             if facts.snapshot is not None and first <= facts.snapshot.received < after:
                 yield facts
+        if self._store.current().generation != views.generation:
+            raise Unavailable("The figures were made anew while they were read: ask again.")
 
     def wallboard(self, profile: str, now: datetime) -> Board:
         """The desk this instant (N23)."""
         rules = self._profiles.get(profile).profile
         name, zone, today = _of(rules, now)
         span = midnight(today, zone), midnight(today + timedelta(days=1), zone)
-        views = self._store.current()
-        facts: dict[str, Facts] = {}
-        for buckets in (views.tickets.live(), views.tickets.on_days(span[0] // DAY_US, (span[1] - 1) // DAY_US)):
-            for bucket in buckets:
-                facts.update(bucket.entries)
-        return board(facts.values(), name, span, self._channel_name)
+
+        def facts(views: Views) -> dict[str, Facts]:
+            today = views.tickets.on_days(span[0] // DAY_US, (span[1] - 1) // DAY_US)
+            return {key: each for bucket in chain(views.tickets.live(), today) for key, each in bucket.entries.items()}
+
+        return board(self._steady(facts).values(), name, span, self._channel_name)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name, the default one for an empty name."""
         return self._profiles.get(name).profile
+
+    def _steady(self, read: Callable[[Views], T]) -> T:
+        """What is read from one generation as a whole: a rebuild drops the old one, maybe while somebody reads it."""
+        for _ in range(_READS):
+            views = self._store.current()
+            found = read(views)
+            if self._store.current().generation == views.generation:
+                return found
+        raise Unavailable("The figures are being made anew over and over: ask again in a moment.")
 
     def _counted(self, views: Views, months: Months, profile: str) -> Months:
         first, after = months.bounds

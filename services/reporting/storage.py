@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from pymongo import UpdateOne
 from pymongo.collection import Collection as Rows
 from pymongo.database import Database
+from pymongo.errors import CursorNotFound
 
 from services.kernel.errors import Refused, Unavailable
 from services.reporting.handlers import Bucket, Entry
@@ -82,9 +83,13 @@ class MongoShelf(Generic[E]):
             self.rows.create_index("live", sparse=True)
 
     def _found(self, query: Row) -> Iterator[tuple[Bucket[E], list[int]]]:
-        with available():
-            for row in self.rows.find(query, {"r": 1, "entries": 1, "days": 1}, batch_size=_PER_FETCH):
-                yield self._bucket(row), row["days"]
+        try:
+            with available():
+                for row in self.rows.find(query, {"r": 1, "entries": 1, "days": 1}, batch_size=_PER_FETCH):
+                    yield self._bucket(row), row["days"]
+        except CursorNotFound:
+            # The collection was dropped under the reader's hands.
+            raise Unavailable("The figures were made anew while they were read: ask again.") from None
 
     def _bucket(self, row: Row) -> Bucket[E]:
         return Bucket(

@@ -66,6 +66,7 @@ class MemoryShelf(Generic[E]):
 class MemoryViews:
     """One generation."""
 
+    generation: str = "0"
     tickets: MemoryShelf[Facts] = field(default_factory=lambda: MemoryShelf(Facts.read))
     contacts: MemoryShelf[Contact] = field(default_factory=lambda: MemoryShelf(Contact.read))
 
