@@ -60,6 +60,8 @@ class Listener:
                 self.journal.write("away", event.event, heard.id, heard.attempt)
                 raise Unavailable("The database is away.")
             if event.event == "crash" and self.journal.once("crashed"):
+                # An ack sent too early shall reach the broker before we die, or nobody would notice it.
+                time.sleep(0.5)
                 os.kill(os.getpid(), signal.SIGKILL)
             if event.event == "slow":
                 # Long enough to be met by a TERM or a restart in the middle of it.
