@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -31,6 +32,25 @@ def test_a_mail_can_be_answered_into_its_ticket_and_recognised_as_a_repeat():
     assert first["From"].addresses[0].display_name == "IT 服务台"
     assert first.get_content().replace("\r\n", "\n") == "您好，工单已关闭。\n"
     assert sink.envelopes[0] == ("desk@itss.example", ["zhang@a.example"])
+
+
+def test_a_long_chinese_subject_and_text_arrive_whole():
+    subject, text = "打印机、扫描仪和会议室投影" * 12, "第一行：处理完毕。\n.\n" * 40
+    with MailSink().running() as sink:
+        [result] = mail(sink.port).carry([delivery(subject=subject, text=text)])
+        assert result.ok
+    [got] = sink.mails
+    assert got["Subject"] == f"[{NUMBER}] {subject}"
+    assert got.get_content().replace("\r\n", "\n") == text
+    assert got.defects == []
+
+
+@pytest.mark.parametrize("changes", [{"number": f"{NUMBER}\r\nBcc: x@a.example"}, {"language": "en\nX: y"}])
+def test_a_line_break_never_becomes_a_header(changes):
+    with MailSink().running() as sink:
+        [result] = mail(sink.port).carry([replace(delivery(), **changes)])
+    assert result.final
+    assert sink.mails == []
 
 
 def test_many_mails_share_one_connection():
