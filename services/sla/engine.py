@@ -21,6 +21,11 @@ LOOK_AHEAD = timedelta(seconds=2)
 AT_A_LOOK = 5_000
 AT_A_TIME = 500
 
+PUT_ASIDE_SECONDS = 60.0
+"""How long a ticket rests that could not be judged; it must not keep the others waiting."""
+
+_log = telemetry.get_log("deskstream.sla")
+_stuck = telemetry.counter("deskstream_clocks_stuck", "Tickets whose due steps could not be judged")
 _late = telemetry.histogram("deskstream_clock_lateness_seconds", "s", "From a step's due instant to its taking")
 
 
@@ -39,6 +44,7 @@ class Engine:
         self._waiting: dict[str, datetime] = {}
         self._looked = float("-inf")
         self._horizon: datetime | None = None
+        self._aside: dict[str, float] = {}
         self._said: list[str] = []
         self._said_again: list[str] = []
         self._started = False
@@ -61,7 +67,7 @@ class Engine:
         if not numbers:
             return ()
         cause = f"timer/{uuid4()}"
-        utterances = fire(self._store, self._rules_for, numbers, now, cause)
+        utterances = fire(self._store, self._rules_for, numbers, now, cause, self._put_aside)
         # Not before: after a failure halfway the entry must stay, for the relay.
         self._said.append(cause)
         return self._say(utterances)
@@ -90,6 +96,11 @@ class Engine:
                     _late.record((effect.at - effect.due_at).total_seconds(), {"kind": effect.kind})
         return list(say_all(utterances, self._rules_for))
 
+    def _put_aside(self, number: str, trouble: Exception) -> None:
+        self._aside[number] = self._monotonic() + PUT_ASIDE_SECONDS
+        _stuck.add(1)
+        _log.error("clocks_stuck", ticket=number, exc_info=trouble)
+
     def _look(self, now: datetime, shards: Sequence[int]) -> None:
         """Fills the heap from the database: now and then, and at once when the clock has left what was looked at."""
         moment = self._monotonic()
@@ -115,7 +126,8 @@ class Engine:
             due, number = heappop(self._near)
             if self._waiting.get(number) == due:
                 del self._waiting[number]
-                if shard_of(number) in shards:
+                if shard_of(number) in shards and self._aside.get(number, 0.0) <= self._monotonic():
+                    self._aside.pop(number, None)
                     numbers.append(number)
         return numbers
 

@@ -104,11 +104,19 @@ def hear(store: Clocks, rules_for: RulesFor, batch: Iterable[News], now: datetim
     raise Unavailable("The same tickets change all the time; their clocks are tried again.")
 
 
-def fire(store: Clocks, rules_for: RulesFor, numbers: Sequence[str], now: datetime, cause: str) -> list[Utterance]:
+def fire(
+    store: Clocks,
+    rules_for: RulesFor,
+    numbers: Sequence[str],
+    now: datetime,
+    cause: str,
+    stuck: Callable[[str, Exception], None] | None = None,
+) -> list[Utterance]:
     """Takes the steps of these tickets that are due (D13, D14, D23).
 
     `cause` is a new name of an entry in the journal, written first: settle it when everything is said. Who loses the
-    race for a ticket says nothing about it: the winner does.
+    race for a ticket says nothing about it: the winner does. A ticket that cannot be judged is given to `stuck` and
+    does not hold up the others; without `stuck` its error is raised.
     """
     if not numbers:
         return []
@@ -118,7 +126,13 @@ def fire(store: Clocks, rules_for: RulesFor, numbers: Sequence[str], now: dateti
         if timeline.next_due is None or timeline.next_due > now:
             continue
         newest = timeline.facts.newest
-        after.append(judge(timeline, timeline.facts, rules_for(newest.profile, newest.profile_version), now, cause))
+        try:
+            rules = rules_for(newest.profile, newest.profile_version)
+            after.append(judge(timeline, timeline.facts, rules, now, cause))
+        except (DeskstreamError, ValueError, LookupError, ArithmeticError) as trouble:
+            if stuck is None:
+                raise
+            stuck(timeline.number, trouble)
     lost = store.replace(after)
     # A loser by the look of it may have won and been overtaken since; the document knows.
     said = [_because(timeline, {cause}) for timeline in after if timeline.number not in lost]

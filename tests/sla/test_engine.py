@@ -150,6 +150,18 @@ def test_a_database_that_fails_halfway_leaves_the_entry_for_the_relay():
     assert store.journal == {}
 
 
+def test_a_ticket_that_cannot_be_judged_does_not_hold_up_the_others(world):
+    world.arm(2)
+    hear(
+        world.store,
+        lambda profile, version: GENERIC,
+        [news(1, T0, number="DS1", m={"received": T0}, profile="gone")],
+        T0,
+    )
+    assert world.tick(9) == ["sla.warned", "sla.warned"]
+    assert world.tick(11) == ["sla.breached", "escalation.raised", "sla.breached", "escalation.raised"]
+
+
 def heard(body: bytes, key: str = "ticket.opened") -> Heard:
     return Heard("id-1", key, body, subject="DS20250303-000001")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
 from services.sla.handlers import shard_of
-from services.sla.model import News, Regrade, Rules, Timeline
+from services.sla.model import Facts, News, Regrade, Rules, Timeline
+from services.sla.policy.facts import learn
+from services.sla.policy.steps import judge
 
 H = 3600
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -22,6 +24,10 @@ ALWAYS = BusinessCalendar("always", SHANGHAI, lambda day: (), always=True)
 def at(text: str) -> datetime:
     """Shanghai wall clock to UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
+
+
+T0 = at("2025-03-03 09:00")
+M = timedelta(minutes=1)
 
 
 def clock(name: str, start: str, stop: str, limit: Mapping[str, int | Span], **more) -> ClockRule:
@@ -79,6 +85,20 @@ def regraded(version: int, when: datetime, old: str, new: str, **more) -> News:
 def said(timeline: Timeline) -> list[str]:
     """Everything said so far, as "kind clock"."""
     return [f"{each.kind} {each.clock}".strip() for each in timeline.effects]
+
+
+def live(*heard, now, by=GENERIC, before: Timeline | None = None) -> Timeline:
+    """Hears these and judges at now."""
+    facts: Facts | None = before.facts if before else None
+    for each in heard:
+        facts = learn(facts, each)
+    assert facts is not None
+    return judge(before, facts, by, now, f"v{facts.newest.version}")
+
+
+def later(before: Timeline, now, by=GENERIC) -> Timeline:
+    """Time passes and nothing is heard."""
+    return judge(before, before.facts, by, now, f"timer/{now}")
 
 
 class Shelf:
