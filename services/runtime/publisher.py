@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.errors import Unavailable
@@ -25,6 +25,7 @@ MOST_WAITING = 50_000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _HEARTBEAT = 20
 _TROUBLE = (AMQPError, OSError)
+_ACCESS_REFUSED = 403
 
 
 class _Window:
@@ -146,9 +147,13 @@ class Publisher:
         connection = pika.BlockingConnection(self._parameters)
         try:
             topology.declare(connection)
-            self._declared = True
+        except ChannelClosedByBroker as error:
+            # An adapter's user may say and nothing else; what it says to was declared by our own processes.
+            if error.reply_code != _ACCESS_REFUSED:
+                raise
         finally:
             connection.close()
+        self._declared = True
 
     def _live(self) -> bool:
         """One connection from opening to its end. Returns whether it could be used."""

@@ -15,7 +15,10 @@ from pika.exceptions import ChannelClosedByBroker
 from deploy.local.broker import Broker
 from deploy.rabbitmq.__main__ import FILE, main, rendered
 from deploy.rabbitmq.rights import commands, rights
+from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.runtime import topology
+from services.runtime.message import Said
+from services.runtime.publisher import Publisher
 from tests.deploy.world import ROOT
 
 TEAM = "network"
@@ -42,17 +45,16 @@ def told(broker: Broker, definitions: object) -> None:
 
 
 @pytest.fixture
-def desk(broker: Broker, amqp_uri: str) -> Iterator[dict[str, pika.BlockingConnection]]:
-    """A virtual host with the imported topology, and a connection of each kind of user."""
+def users(broker: Broker, amqp_uri: str) -> dict[str, str]:
+    """A virtual host with the imported topology, and the address of each kind of user."""
     vhost = urlsplit(amqp_uri).path.lstrip("/")
     told(broker, topology.definitions([TEAM], vhost))
     password, suffix = secrets.token_hex(8), f"-{vhost}"
     # Names of users are the whole broker's, not the virtual host's.
-    users = [{"name": one.user + suffix, "password": password, "tags": ""} for one in rights(TEAM)]
     told(
         broker,
         {
-            "users": users,
+            "users": [{"name": one.user + suffix, "password": password, "tags": ""} for one in rights(TEAM)],
             "permissions": [
                 {
                     "user": one.user + suffix,
@@ -77,12 +79,13 @@ def desk(broker: Broker, amqp_uri: str) -> Iterator[dict[str, pika.BlockingConne
         },
     )
     port = urlsplit(amqp_uri).port
-    connections = {
-        one.user: pika.BlockingConnection(
-            pika.URLParameters(f"amqp://{one.user}{suffix}:{password}@127.0.0.1:{port}/{vhost}")
-        )
-        for one in rights(TEAM)
-    }
+    return {one.user: f"amqp://{one.user}{suffix}:{password}@127.0.0.1:{port}/{vhost}" for one in rights(TEAM)}
+
+
+@pytest.fixture
+def desk(users: dict[str, str]) -> Iterator[dict[str, pika.BlockingConnection]]:
+    """A connection of each kind of user."""
+    connections = {user: pika.BlockingConnection(pika.URLParameters(uri)) for user, uri in users.items()}
     yield connections
     for connection in connections.values():
         connection.close()
@@ -123,6 +126,16 @@ def test_an_adapter_may_hand_in_requests_and_calls_and_nothing_else(desk):
     assert refused(adapter, key="ticket.closed")
     assert refused(adapter, key="request.received.web")
     assert refused(adapter, queue="intake.requests")
+
+
+@pytest.mark.real
+def test_the_publisher_of_the_adapter_kit_needs_no_more_than_an_adapters_rights(users):
+    """It declares what it may; an adapter may not, and finds what our processes have declared (T7)."""
+    publisher = Publisher(users["adapter"], source="acme/form")
+    try:
+        publisher.publish([Said("request.submitted.web", RequestDraft(), "one")], timeout=15.0)
+    finally:
+        publisher.close()
 
 
 @pytest.mark.real
