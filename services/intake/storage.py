@@ -94,6 +94,11 @@ class MongoReceipts:
         with available():
             self._rows.update_one({"_id": key, "event": {"$in": list(ids)}}, {"$unset": {"unsaid": ""}})
 
+    def mark_all_said(self, keys: Sequence[str]) -> None:
+        """The events of these receipts were confirmed by the broker."""
+        with available():
+            self._rows.update_many({"_id": {"$in": list(keys)}}, {"$unset": {"unsaid": ""}})
+
 
 class MongoCounters:
     """Running numbers of each day."""

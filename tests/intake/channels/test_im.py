@@ -52,8 +52,8 @@ class Receipts(FakeReceipts):
             raise Unavailable("away")
         return super().add(receipts)
 
-    def mark_said(self, key: str, ids) -> None:
-        self.marked.append(key)
+    def mark_all_said(self, keys) -> None:
+        self.marked.extend(keys)
 
 
 class World:
