@@ -55,7 +55,11 @@ class Peers:
         for name, stub in _STUBS.items():
             target = settings.target(name)
             if target not in self._channels:
-                options = [("grpc.max_receive_message_length", 12 * 1024 * 1024)]
+                # Without a policy all calls stick to the first of several servers behind a name.
+                options = [
+                    ("grpc.max_receive_message_length", 12 * 1024 * 1024),
+                    ("grpc.lb_policy_name", "round_robin"),
+                ]
                 self._channels[target] = grpc.aio.insecure_channel(target, options=options)
             self._stubs[name] = stub(self._channels[target])
 
