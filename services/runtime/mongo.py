@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, repeat
 from typing import Any
 
 import mongoengine
@@ -55,10 +57,20 @@ def connect(service: str, settings: Settings) -> Database[Row]:
 
 
 def ensure_indexes(*documents: type[Document]) -> None:
-    """Creates the indexes that the documents declare; they declare auto_create_index False."""
-    with available():
-        for document in documents:
-            document.ensure_indexes()
+    """Creates the indexes that the documents declare; they declare auto_create_index False.
+
+    A process that starts before its database waits for it here, and says so.
+    """
+    pauses = chain((0.2, 0.5, 1.0, 2.0), repeat(5.0))
+    for document in documents:
+        while True:
+            try:
+                with available():
+                    document.ensure_indexes()
+                break
+            except Unavailable as error:
+                _log.warning("waiting for the database", reason=error.message)
+                time.sleep(next(pauses))
 
 
 @contextmanager

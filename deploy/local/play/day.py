@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from deploy.local.children import Trouble
 from deploy.local.play.channels import Channels
@@ -19,6 +20,7 @@ from deploy.local.play.staff import Staff
 from deploy.local.play.stage import Stage
 from services.contracts.deskstream.v1 import sla_pb2 as sla
 from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
+from services.contracts.deskstream.v1.dispatch_pb2 import GetHistoryRequest, GetTicketRequest
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.contracts.deskstream.v1.ticket_pb2 import Phase, Ticket
 from services.profile.calendars import calendars_of
@@ -27,6 +29,7 @@ from services.sdk.adapter import Adapter
 
 Fact = TypeVar("Fact")
 
+CHINA = ZoneInfo("Asia/Shanghai")
 MANAGER, LEADER, SPECIALIST = "sun.ning", "wang.fang", "li.wei"
 
 
@@ -75,15 +78,13 @@ class Day:
         profile = load_all(self.stage.env["DESKSTREAM_POLICY_DIR"], ["itss_desk"]).get("itss_desk").profile
         calendar = calendars_of(profile)[profile.service_hours]
         opening = calendar.next_opening(self.stage.now() + timedelta(hours=1))
-        china = timedelta(hours=8)
-        local = (opening + china).replace(hour=hour, minute=0, second=0, microsecond=0)
-        morning = local - china
+        morning = opening.astimezone(CHINA).replace(hour=hour, minute=0, second=0, microsecond=0)
         self.stage.move_to(morning if morning > self.stage.now() else morning + timedelta(days=1))
         self.tell(f"The clock stands at {self.local():%A %Y-%m-%d %H:%M} in Shanghai.")
 
     def local(self) -> datetime:
         """The journey's present in China."""
-        return self.stage.now() + timedelta(hours=8)
+        return self.stage.now().astimezone(CHINA)
 
     def morning(self) -> dict[str, str]:
         """Four channels, four requests, one stream (A1)."""
@@ -161,11 +162,21 @@ class Day:
         self.until("the answer to join", lambda: self.staff(SPECIALIST).ticket(number).repeat_contacts == 1)
         self.tell(f"E-mail: Lin Tao answers our acknowledgement; it joins {number}.")
 
+    def triage(self) -> None:
+        """The specialist grades three of the four and tries them online; the IM ticket is overlooked (B6, C1)."""
+        for channel, grade in (("web", "P2"), ("phone", "P2"), ("email", "P3")):
+            self.pass_time(2)
+            self.classify(self.numbers[channel], grade)
+            self.staff(SPECIALIST).act(self.numbers[channel], "try_online")
+
+    def pass_time(self, minutes: float) -> None:
+        """People take their time."""
+        self.stage.move(timedelta(minutes=minutes))
+
     def solve_online(self) -> str:
         """The desk solves the mail itself; the team leader calls back and closes (F3)."""
         number, agent = self.numbers["email"], self.staff(SPECIALIST)
-        self.classify(number, "P3")
-        agent.act(number, "try_online")
+        self.pass_time(3)
         agent.act(number, "solve_online", solution="重启打印服务并清除卡纸。")
         self.tell(f"{number}: solved online by {SPECIALIST}.")
         self.call_back(number, LEADER)
@@ -195,22 +206,24 @@ class Day:
         self.staff(who).act(number, "close")
         self.tell(f"{number}: called back, rated and closed by {who}.")
 
-    def dispatch(self, number: str, grade: str, project: str, manager: str, engineer: str) -> None:
-        """Specialist to project manager to engineer, who begins (C3, C4)."""
-        self.classify(number, grade)
+    def dispatch(self, number: str, project: str, manager: str, engineer: str, minutes: float = 2) -> None:
+        """Specialist to project manager to engineer, who begins (C3, C4); each step takes so many minutes."""
         agent = self.staff(SPECIALIST)
         if self.state(number) in ("classified", "reopened"):
             agent.act(number, "try_online")
         agent.act(number, "dispatch", project=project)
+        self.pass_time(minutes)
         self.staff(manager).act(number, "accept")
         self.staff(manager).act(number, "assign", target=engineer)
+        self.pass_time(minutes)
         self.staff(engineer).act(number, "begin")
         self.tell(f"{number}: dispatched to {manager}, accepted, given to {engineer}, work begun.")
 
     def solve_dispatched(self) -> str:
         """The web ticket by an engineer; the requester answers the survey by the link in the mail (F3, F24)."""
         number = self.numbers["web"]
-        self.dispatch(number, "P2", "erp", "zhang.qiang", "huang.lei")
+        self.dispatch(number, "erp", "zhang.qiang", "huang.lei", minutes=1)
+        self.pass_time(4)
         self.staff("huang.lei").act(number, "resolve", solution="重建索引", steps="停服务；重建；验证", remaining="无")
         self.staff("zhang.qiang").act(number, "confirm_completion")
         self.staff(SPECIALIST).act(number, "confirm")
@@ -232,14 +245,17 @@ class Day:
     def hand_back(self) -> str:
         """Handed back, solved by the operations manager, reopened by the callback, solved again (C5-C7, F13)."""
         number = self.numbers["phone"]
-        self.dispatch(number, "P2", "office", "liu.yang", "ma.jun")
+        self.dispatch(number, "office", "liu.yang", "ma.jun", minutes=5)
+        self.pass_time(40)
         self.staff("ma.jun").act(number, "hand_back", reason="需要数据库权限，本岗位没有。")
         self.staff("liu.yang").act(number, "pass_up")
         self.tell(f"{number}: handed back by ma.jun, passed up to the operations manager.")
+        self.pass_time(45)
         self.staff("zhao.gang").act(number, "resolve", solution="授权后修复", steps="授权；修复数据", remaining="无")
         self.staff(SPECIALIST).act(number, "confirm")
         self.call_back(number, MANAGER, solved=False)
-        self.dispatch(number, "P2", "office", "liu.yang", "gao.xin")
+        self.dispatch(number, "office", "liu.yang", "gao.xin", minutes=5)
+        self.pass_time(35)
         self.staff("gao.xin").act(number, "resolve", solution="升级组件", steps="升级；回归", remaining="无")
         self.staff("liu.yang").act(number, "confirm_completion")
         self.staff(SPECIALIST).act(number, "confirm")
@@ -266,6 +282,23 @@ class Day:
         self.staff(MANAGER).sla.Acknowledge(asked)
         self.stage.move_to(limit + timedelta(minutes=61))
         self.tell(f"{number}: acknowledged by {MANAGER}; it climbs no further.")
+        return number
+
+    def rescue(self) -> str:
+        """The forgotten ticket is done at last; its requester is reached at the second attempt (F16)."""
+        number = self.numbers["im"]
+        self.classify(number, "P1")
+        self.dispatch(number, "erp", "zhang.qiang", "xu.ling")
+        self.pass_time(25)
+        self.staff("xu.ling").act(number, "resolve", solution="重启采集服务", steps="定位；重启", remaining="无")
+        self.staff("zhang.qiang").act(number, "confirm_completion")
+        self.staff(SPECIALIST).act(number, "confirm")
+        manager, task_id = self.staff(MANAGER), f"{number}/0"
+        self.until("the callback task", lambda: manager.callback(task_id))
+        task = manager.no_answer(task_id)
+        self.tell(f"{number}: solved by xu.ling; the callback reaches nobody and is tried again in two hours.")
+        self.stage.move_to(task.not_before.ToDatetime(tzinfo=UTC) + timedelta(minutes=1))
+        self.call_back(number, MANAGER)
         return number
 
     def afternoon(self) -> list[str]:
@@ -295,12 +328,19 @@ class Day:
         engineer.act(number, "begin")
         engineer.act(number, "resolve", solution="更换端口", steps="检查；更换", remaining="无")
         for action in ("tell_result", "close"):
-            if action in desk.dispatch.GetTicket(_asked(number)).actions:
+            if action in desk.dispatch.GetTicket(GetTicketRequest(number=number)).actions:
                 desk.act(number, action)
+
+    def history(self, number: str) -> list[str]:
+        """What happened to a ticket, a line each (B9)."""
+        told = self.staff(MANAGER).dispatch.GetHistory(GetHistoryRequest(number=number)).entries
+        times = [entry.at.ToDatetime(tzinfo=UTC).astimezone(CHINA) for entry in told]
+        lines = [f"{entry.event} by {entry.actor.id}: {entry.to_state}" for entry in told]
+        return [f"{time:%H:%M:%S} {line}" for time, line in zip(times, lines, strict=True)]
 
     def settled(self) -> None:
         """Waits until the report has heard everything that was said."""
-        for number in (self.numbers[key] for key in ("email", "web", "phone")):
+        for number in self.numbers.values():
             self.until(f"{number} to be closed", partial(self._closed, number))
 
     def _closed(self, number: str) -> bool:
@@ -310,12 +350,6 @@ class Day:
 def _taken(answer: Any) -> None:
     if answer.status_code >= 300:
         raise Trouble(f"The exchange's events were answered {answer.status_code}: {answer.text[:200]}")
-
-
-def _asked(number: str) -> Any:
-    from services.contracts.deskstream.v1.dispatch_pb2 import GetTicketRequest
-
-    return GetTicketRequest(number=number)
 
 
 def _portal_draft(index: int, now: datetime) -> RequestDraft:
