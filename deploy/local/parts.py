@@ -26,6 +26,10 @@ def environment(amqp_uri: str, mongodb_uri: str, run: Path, ports: Ports) -> dic
         "DESKSTREAM_GATEWAY_BIND": f"{LOOPBACK}:{gateway}",
         "DESKSTREAM_PUBLIC_URL": f"http://{LOOPBACK}:{gateway}",
         "DESKSTREAM_SMTP_BIND": f"{LOOPBACK}:{smtp}",
+        "DESKSTREAM_MAIL_HOST": LOOPBACK,
+        "DESKSTREAM_MAIL_PORT": str(ports.get("mail")),
+        "DESKSTREAM_MAILBOX": str(run / "mailbox"),
+        "DESKSTREAM_ATTACHMENTS_DIR": str(run / "attachments"),
         "DESKSTREAM_TOKEN_PRIVATE_KEY": str(keys / "token.jwk"),
         "DESKSTREAM_TOKEN_PUBLIC_KEY": str(keys / "token.pub.jwk"),
         "DESKSTREAM_SERVICE_TOKEN": str(keys / "service.token"),
@@ -47,6 +51,13 @@ def platform_parts(env: Mapping[str, str], ports: Ports) -> list[Part]:
             probes.http(f"http://{LOOPBACK}:{worker_metrics}/readyz"),
             DESKSTREAM_METRICS_PORT=str(worker_metrics),
         ),
+        Part(
+            "mailbox",
+            [sys.executable, "-m", "deploy.local.mailbox", env["DESKSTREAM_MAILBOX"], env["DESKSTREAM_MAIL_PORT"]],
+            env,
+            probes.tcp(int(env["DESKSTREAM_MAIL_PORT"])),
+            cwd=ROOT,
+        ),
         part("server", "services", "all server", probes.grpc_health(env["DESKSTREAM_GRPC_TARGET"])),
         part("smtp", "services.intake", "smtp", probes.tcp(_port(env["DESKSTREAM_SMTP_BIND"]))),
         part("gateway", "services.gateway", "server", probes.tcp(_port(env["DESKSTREAM_GATEWAY_BIND"]))),
@@ -56,8 +67,11 @@ def platform_parts(env: Mapping[str, str], ports: Ports) -> list[Part]:
 def addresses(env: Mapping[str, str]) -> dict[str, str]:
     """What a newcomer wants to open, by its name."""
     return {
-        "console, form, wallboard": env["DESKSTREAM_PUBLIC_URL"],
-        "e-mail (SMTP)": env["DESKSTREAM_SMTP_BIND"],
+        "request form": f"{env['DESKSTREAM_PUBLIC_URL']}/request",
+        "wallboard": f"{env['DESKSTREAM_PUBLIC_URL']}/wallboard",
+        "OpenAPI": f"{env['DESKSTREAM_PUBLIC_URL']}/api/v1/openapi.json",
+        "e-mail to the desk (SMTP)": env["DESKSTREAM_SMTP_BIND"],
+        "e-mail from the desk": env["DESKSTREAM_MAILBOX"],
         "gRPC": env["DESKSTREAM_GRPC_TARGET"],
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.broker import Broker
@@ -38,6 +40,21 @@ def make_keys(folder: Path) -> None:
     identity.make_keys(folder)
 
 
+def let_people_in(env: Mapping[str, str]) -> Path:
+    """Gives everybody of the made-up organisation one random password, once; the file that holds it."""
+    file = RUN / "keys" / "password"
+    if not file.exists():
+        from services.directory.compose import set_password_for_all
+        from services.runtime.settings import Settings
+
+        os.environ.update(env)
+        password = secrets.token_urlsafe(9)
+        set_password_for_all(Settings(), password)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+            stream.write(password + "\n")
+    return file
+
+
 def main(arguments: list[str]) -> int:
     """Run until an interrupt. `--infra-only`: broker and database alone. Raises `Trouble` for what people must know."""
     infra_only = "--infra-only" in arguments
@@ -51,7 +68,8 @@ def main(arguments: list[str]) -> int:
             make_keys(RUN / "keys")
             env = environment(amqp_uri, mongodb_uri, RUN, ports)
             supervisor.bring_up(platform_parts(env, ports))
-            shown = {**addresses(env), **shown}
+            password = let_people_in(env)
+            shown = {**addresses(env), "sign in": f"sun.ning, li.wei ...; password in {password}", **shown}
         print(f"Ready in {time.monotonic() - began:.1f} s:")
         for name, address in shown.items():
             print(f"  {name:<26}{address}")

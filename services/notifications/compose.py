@@ -111,11 +111,11 @@ def survey_links(settings: Settings, own: NotificationSettings) -> Callable[[str
 def relay_of(own: NotificationSettings) -> Relay:
     """The mail relay the settings name."""
     return Relay(
-        host=own.smtp_host,
-        port=own.smtp_port,
-        security=own.smtp_security,
-        user=own.smtp_user,
-        password=own.smtp_password,
-        timeout=own.smtp_timeout,
-        domain=own.smtp_domain,
+        host=own.mail_host,
+        port=own.mail_port,
+        security=own.mail_security,
+        user=own.mail_user,
+        password=own.mail_password,
+        timeout=own.mail_timeout,
+        domain=own.mail_domain,
     )

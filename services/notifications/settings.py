@@ -8,15 +8,15 @@ from services.runtime.settings import Settings
 
 
 class NotificationSettings(Settings):
-    """DESKSTREAM_SMTP_* name the mail relay; DESKSTREAM_WEBHOOK_SECRET signs what webhooks get."""
+    """DESKSTREAM_MAIL_* name the mail relay; DESKSTREAM_WEBHOOK_SECRET signs what webhooks get."""
 
-    smtp_host: str = "127.0.0.1"
-    smtp_port: int = 2525
-    smtp_security: Literal["none", "starttls", "tls"] = "none"
-    smtp_user: str = ""
-    smtp_password: str = ""
-    smtp_timeout: float = 10.0
-    smtp_domain: str = ""
+    mail_host: str = "127.0.0.1"
+    mail_port: int = 2525
+    mail_security: Literal["none", "starttls", "tls"] = "none"
+    mail_user: str = ""
+    mail_password: str = ""
+    mail_timeout: float = 10.0
+    mail_domain: str = ""
     """Right side of Message-IDs; the sender's domain when empty."""
     webhook_secret: str = ""
     """Shared with the receivers; empty: signed with an empty key, which proves nothing."""

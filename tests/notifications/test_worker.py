@@ -51,7 +51,7 @@ class Stage:
             "DESKSTREAM_TOKEN_PUBLIC_KEY": str(folder / "token.pub.jwk"),
             "DESKSTREAM_TOKEN_PRIVATE_KEY": str(folder / "token.jwk"),
             "DESKSTREAM_PUBLIC_URL": "https://desk.example",
-            "DESKSTREAM_SMTP_PORT": str(self.port),
+            "DESKSTREAM_MAIL_PORT": str(self.port),
             "DESKSTREAM_CLOCK_FILE": str(folder / "clock"),
         }
         self.signer = Signer.from_file(folder / "token.jwk")

@@ -16,7 +16,7 @@ from deploy.local.broker import Broker
 from deploy.local.database import Database
 from deploy.local.parts import ROOT, environment, platform_parts
 from deploy.local.play.sinks import HookSink, MailSink
-from deploy.local.ports import LOOPBACK, Ports
+from deploy.local.ports import Ports
 from deploy.local.supervise import Part, PartServer, Supervisor
 from services.runtime.clock import LOOK_EVERY, JourneyClock, move
 from services.runtime.identity import make_keys
@@ -78,13 +78,11 @@ class Stage:
         self._supervisor.bring_up([("database", self.database), ("broker", self.broker)])
         self.env = {
             **environment(self.broker.uri, self.database.uri, self.folder, self.ports),
-            "DESKSTREAM_SMTP_HOST": LOOPBACK,
-            "DESKSTREAM_SMTP_PORT": str(self.mail.port),
+            "DESKSTREAM_MAIL_PORT": str(self.mail.port),
             "DESKSTREAM_PBX_SECRET": PBX_SECRET,
             "DESKSTREAM_DINGTALK_TOKEN": DINGTALK["token"],
             "DESKSTREAM_DINGTALK_AES_KEY": DINGTALK["aes_key"],
             "DESKSTREAM_DINGTALK_OWNER": DINGTALK["app_key"],
-            "DESKSTREAM_ATTACHMENTS_DIR": str(self.folder / "attachments"),
             **({"DESKSTREAM_CLOCK_FILE": str(self._clock_file)} if self._movable else {}),
             **self._settings,
         }
