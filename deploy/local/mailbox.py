@@ -1,4 +1,4 @@
-"""The laptop's mail relay: what the desk sends is kept as files, so that `make up` needs no mail server and mails nobody."""
+"""The laptop's mail relay: what the desk sends is kept as files, so `make up` needs no mail server and mails nobody."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from deploy.local.database import Database
 from deploy.local.parts import ROOT, environment, platform_parts
 from deploy.local.play.sinks import HookSink, MailSink
 from deploy.local.ports import Ports
-from deploy.local.supervise import Part, PartServer, Supervisor
+from deploy.local.supervise import Part, PartServer, Server, Supervisor
 from services.runtime.clock import LOOK_EVERY, JourneyClock, move
 from services.runtime.identity import make_keys
 
@@ -110,6 +110,10 @@ class Stage:
         server = PartServer(part, self.folder / "log")
         self._supervisor.bring_up([(part.name, server)])
         return server
+
+    def process(self, name: str) -> Server:
+        """Any process of the stage by its name ("server", "smtp", "gateway", "sla"), to be killed and started."""
+        return self._supervisor[name]
 
     def stop(self) -> None:
         """Ends everything that was started."""
