@@ -1,0 +1,46 @@
+"""The figures as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+
+def table(figures: Mapping[str, Any]) -> Table:
+    """One row per figure that was measured."""
+    where = figures["machine"]
+    title = f"{where['cpu']}, {where['cores']} cores, {where['memory_gib']} GiB, load before {where['load_before'][0]}"
+    made = Table(title=title, title_justify="left")
+    made.add_column("Measured")
+    made.add_column("Figure", justify="right")
+    for name, figure in rows(figures):
+        made.add_row(name, figure)
+    return made
+
+
+def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and figure, with its unit."""
+    if "floor_events_per_s" in figures:
+        yield "(a) floor: publish, consume and insert, bare", f"{figures['floor_events_per_s']:,} events/s"
+    if "tickets_per_s" in figures:
+        yield "(b) Deskstream: assigned, clocks armed, in the report", f"{figures['tickets_per_s']:,} tickets/s"
+        yield "    share of the floor", f"{figures['floor_ratio']:.1%}"
+        for name, words in (("at_30", "at 30 tickets/s"), ("saturated", "saturated")):
+            yield f"    latency {words}, p50 / p95 / p99", f"{_three(figures['latency_ms'][name])} ms"
+        for name, mib in figures["rss_mib"].items():
+            cores = figures["cores_used"].get(name, 0)
+            yield f"    {name}", f"{mib} MiB, {cores:.2f} cores when saturated"
+    if "clock_lateness_ms" in figures:
+        late = figures["clock_lateness_ms"]
+        yield "(c) clocks armed", f"{figures['clocks_armed_per_s']:,}/s"
+        yield "    clocks fired late by, p50 / p99", f"{late['p50']} / {late['p99']} ms"
+        for limit, spent in figures["deadline_us"].items():
+            yield f"(d) a deadline {limit} of working time ahead", f"{spent} us"
+    if "report_s" in figures:
+        yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
+
+
+def _three(cuts: Mapping[str, float]) -> str:
+    return " / ".join(f"{cuts[name]:g}" for name in ("p50", "p95", "p99"))
