@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,7 @@ _REQUESTER = ("name", "department", "phone", "email")
 def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page in the reader's language."""
     language = language_of(request)
-    words = WORDS["en" if language == "en" else "zh-CN"]
-    return HTMLResponse(_pages.get_template(name).render(w=words, language=language, **values), status)
+    return HTMLResponse(_pages.get_template(name).render(w=_words(language), language=language, **values), status)
 
 
 @router.get("/")
@@ -186,4 +186,28 @@ async def wallboard(request: Request) -> Response:
         if problem.status != 401:
             raise
         return RedirectResponse("/sign-in")
-    return page(request, "wallboard.html", profile=asked.profile)
+    profile = await _profile(request, asked.profile, token)
+    zone = profile.get("profile", {}).get("timezone", "Asia/Shanghai")
+    labels = json.dumps(_labels(profile, language_of(request)), ensure_ascii=False)
+    return page(request, "wallboard.html", profile=asked.profile, labels=labels, zone=zone)
+
+
+async def _profile(request: Request, name: str, token: str) -> dict[str, Any]:
+    told = await edge_of(request).peers.ask(
+        "directory", "GetProfile", directory_pb2.GetProfileRequest(name=name), token
+    )
+    facets: dict[str, Any] = json.loads(told.json)
+    return facets
+
+
+def _labels(profile: dict[str, Any], language: str) -> dict[str, str]:
+    """Names that people read for the keys that figures carry: states, teams and channels."""
+    which = "en" if language == "en" else "zh"
+    named = {key: state[which] for key, state in profile.get("lifecycle", {}).get("states", {}).items()}
+    teams = profile.get("organisation", {}).get("teams", [])
+    channels = {key.removeprefix("channel_"): word for key, word in _words(language).items() if "channel_" in key}
+    return {**channels, **named, **{team["id"]: team["name"][which] for team in teams}}
+
+
+def _words(language: str) -> dict[str, str]:
+    return WORDS["en" if language == "en" else "zh-CN"]

@@ -185,6 +185,7 @@ def test_the_wallboard_shows_the_same_figures_live(day: Day) -> None:
     signed_in = {"Cookie": f"deskstream_token={day.staff(MANAGER).token}"}
     page = day.channels.http.get("/wallboard?profile=itss_desk", headers=signed_in)
     assert "实时看板" in page.text
+    assert "已关闭" in page.text, "states are told in the reader's words"
     with day.channels.http.stream("GET", "/wallboard/events?profile=itss_desk", headers=signed_in) as events:
         line = next(line for line in events.iter_lines() if line.startswith("data:"))
     assert '"receivedToday": "4"' in line

@@ -5,6 +5,12 @@ const board = document.getElementById("board");
 const stale = document.getElementById("stale");
 const events = new EventSource("/wallboard/events?profile=" + encodeURIComponent(board.dataset.profile));
 
+const labels = JSON.parse(board.dataset.labels);
+
+function named(key) {
+  return labels[key] ?? key;
+}
+
 function row(values) {
   const line = document.createElement("tr");
   for (const value of values) {
@@ -17,7 +23,7 @@ function row(values) {
 
 function fill(id, counts) {
   const rows = Object.entries(counts ?? {}).sort((a, b) => Number(b[1]) - Number(a[1]));
-  document.getElementById(id).replaceChildren(...rows.map(row));
+  document.getElementById(id).replaceChildren(...rows.map(([key, count]) => row([named(key), count])));
 }
 
 events.onopen = () => { stale.hidden = true; };
@@ -27,9 +33,9 @@ events.onmessage = (message) => {
   for (const figure of board.querySelectorAll("[data-figure]")) {
     figure.textContent = told[figure.dataset.figure] ?? "0";
   }
-  document.getElementById("at").textContent = new Date(told.at).toLocaleTimeString();
+  document.getElementById("at").textContent = new Date(told.at).toLocaleTimeString(document.documentElement.lang, { timeZone: board.dataset.zone });
   fill("channels", told.byChannel);
   fill("teams", told.byTeam);
-  const lines = (told.latest ?? []).map((line) => row([line.number, line.title, line.state, line.assignee]));
+  const lines = (told.latest ?? []).map((line) => row([line.number, line.title, named(line.state), line.assignee]));
   document.getElementById("latest").replaceChildren(...lines);
 };
