@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from services.contracts.deskstream.v1 import directory_pb2 as pb
 from services.contracts.deskstream.v1 import directory_pb2_grpc as stubs
@@ -18,6 +19,7 @@ from services.runtime.failures import faults_of, http_status
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
 from services.runtime.rpc import Service, caller, channel, serve
 from services.runtime.settings import Settings
+from tests.waiting import wait_for
 
 ENGINEER = Principal("li.wei", "李伟", frozenset({"engineer"}), frozenset({"network"}), "hq")
 FAILURES = {
@@ -25,6 +27,8 @@ FAILURES = {
     "fields": Refused("Two fields are wrong.", faults=(Fault("name", "请填写姓名", "Give a name."),)),
     "stale": Refused("Somebody was faster; read the ticket again.", code="stale"),
     "away": Unavailable("The database does not answer."),
+    "long": Refused("没有规则集" + "长" * 100_000, field="profile"),
+    "many": Refused("x" * 9_000, faults=tuple(Fault(f"f{n}", "请填写" * 40, "Fill in." * 40) for n in range(200))),
     "bug": ValueError("a secret of the implementation"),
 }
 
@@ -97,8 +101,8 @@ def test_every_failure_has_its_own_code(port: int, keys: Path, name: str, code: 
 
 def test_a_bug_tells_a_trace_and_nothing_else(port: int, keys: Path) -> None:
     error = failure(lambda: engineer(port, keys).GetPerson(pb.GetPersonRequest(id="bug")))
-    assert "secret" not in error.details()
-    assert "trace" in error.details()
+    assert "secret" not in str(error.details())
+    assert "trace" in str(error.details())
 
 
 def test_faulty_fields_travel_in_both_languages(port: int, keys: Path) -> None:
@@ -116,7 +120,7 @@ def test_nobody_may_call_a_method_that_names_no_role(port: int, keys: Path) -> N
 def test_a_caller_without_the_role_is_refused(port: int, keys: Path) -> None:
     error = failure(lambda: stub(port, (keys / "service.token").read_text()).GetPerson(pb.GetPersonRequest()))
     assert error.code() == grpc.StatusCode.PERMISSION_DENIED
-    assert "engineer" in error.details()
+    assert "engineer" in str(error.details())
 
 
 @pytest.mark.parametrize("token", ["", "not.a.token", "x" * 9000])
@@ -134,7 +138,7 @@ def test_a_token_of_another_installation_is_refused(port: int, tmp_path: Path) -
 def test_an_expired_token_is_refused(port: int, keys: Path) -> None:
     token = Signer.from_file(keys / "token.jwk").sign(ENGINEER, timedelta(seconds=-1))
     error = failure(lambda: stub(port, token).GetPerson(pb.GetPersonRequest()))
-    assert "expired" in error.details()
+    assert "expired" in str(error.details())
 
 
 def test_a_link_made_for_one_purpose_opens_nothing_else(port: int, keys: Path) -> None:
@@ -166,3 +170,39 @@ def test_keys_are_for_their_owner_only_and_made_once(tmp_path: Path) -> None:
     make_keys(tmp_path)
     assert (tmp_path / "token.jwk").read_text() == first
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+
+
+def test_streams_never_take_the_last_threads(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may watch the health; a hundred such streams must not keep the desk from answering."""
+    link = channel(f"127.0.0.1:{port}")
+    watches = [health_pb2_grpc.HealthStub(link).Watch(health_pb2.HealthCheckRequest()) for _ in range(110)]
+
+    def state(watch: Any) -> str:
+        try:
+            return str(next(watch).status)
+        except grpc.RpcError as error:
+            return str(error.code().name)
+
+    try:
+        told = [state(watch) for watch in watches]
+        assert "RESOURCE_EXHAUSTED" in told
+        assert stub(port).ListProfiles(pb.ListProfilesRequest(), timeout=5) == pb.ListProfilesResponse()
+    finally:
+        for watch in watches:
+            watch.cancel()
+    wait_for(lambda: state(health_pb2_grpc.HealthStub(link).Watch(health_pb2.HealthCheckRequest())) == "1", 10)
+
+
+def test_reflection_tells_the_services_and_passes_the_gate(port: int) -> None:
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    stream = reflection_pb2_grpc.ServerReflectionStub(channel(f"127.0.0.1:{port}"))
+    [told] = stream.ServerReflectionInfo(iter([asked]), timeout=5)
+    assert "deskstream.v1.DirectoryService" in {one.name for one in told.list_services_response.service}
+
+
+@pytest.mark.parametrize("name", ["long", "many"])
+def test_an_error_of_any_length_arrives_as_what_it_is(port: int, keys: Path, name: str) -> None:
+    """gRPC carries errors in headers, and clients refuse long ones with a code of their own."""
+    error = failure(lambda: engineer(port, keys).GetPerson(pb.GetPersonRequest(id=name)))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert faults_of(error)
