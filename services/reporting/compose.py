@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def store(settings: Settings) -> MongoReports:
     """The facts in the service's own database, with their indexes."""
     from services.reporting.storage import MongoReports
-    from services.runtime.mongo import connect
+    from services.runtime.mongo import connect, patiently
 
     reports = MongoReports(connect("reporting", settings))
-    reports.ensure_indexes()
+    patiently(reports.ensure_indexes)
     return reports
 
 

@@ -9,6 +9,11 @@ from grpc_status import rpc_status
 
 from services.kernel.errors import DeskstreamError, Fault, Missing, Refused, Unavailable
 
+MOST_MESSAGE = 500
+"""Characters of a sentence that travels: it may quote what a caller sent, and gRPC carries errors in its headers."""
+_MOST_DETAILS = 3_000
+"""Bytes of field faults that travel; clients refuse headers over 8 KiB."""
+
 _REFUSALS = {
     "invalid": grpc.StatusCode.INVALID_ARGUMENT,
     "stale": grpc.StatusCode.FAILED_PRECONDITION,
@@ -24,6 +29,7 @@ _HTTP = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.CANCELLED: 503,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
     grpc.StatusCode.UNIMPLEMENTED: 501,
@@ -47,23 +53,35 @@ def http_status(code: grpc.StatusCode) -> int:
 
 
 def status_for(error: DeskstreamError) -> grpc.Status:
-    """Status with the sentence, and field faults as google.rpc.BadRequest: description is "en | zh"."""
+    """Status with the sentence, and field faults as google.rpc.BadRequest in English with a Chinese message.
+
+    Both are cut to what a header carries; of very many faults the first ones travel.
+    """
     code = code_of(error)
-    status = status_pb2.Status(code=code.value[0], message=error.message)
+    status = status_pb2.Status(code=code.value[0], message=_short(error.message))
     if isinstance(error, Refused):
         named = Fault(error.field, error.message, error.message)
         faults = error.faults or ((named,) if error.field else ())
         if faults:
             request = error_details_pb2.BadRequest()
             for fault in faults:
-                violation = request.field_violations.add(field=fault.field, description=fault.en)
+                violation = request.field_violations.add(field=fault.field[:100], description=_short(fault.en))
                 violation.localized_message.locale = "zh-CN"
-                violation.localized_message.message = fault.zh
+                violation.localized_message.message = _short(fault.zh)
+                if request.ByteSize() > _MOST_DETAILS and len(request.field_violations) > 1:
+                    del request.field_violations[-1]
+                    break
             detail = Any()
             detail.Pack(request)
             status.details.append(detail)
     told: grpc.Status = rpc_status.to_status(status)
     return told
+
+
+def _short(sentence: str) -> str:
+    # In UTF-8 and percent-encoded a Chinese character takes nine bytes of the header.
+    most = MOST_MESSAGE if sentence.isascii() else MOST_MESSAGE // 3
+    return sentence if len(sentence) <= most else sentence[: most - 1] + "…"
 
 
 def faults_of(error: grpc.RpcError) -> tuple[Fault, ...]:

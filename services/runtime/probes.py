@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a watched server."""
+_STALE_AFTER = 30.0
+
+
+class _Watch:
+    """What a thread found when it last looked; a look that hangs counts as no."""
+
+    def __init__(self, name: str, look: Callable[[], object], every: float) -> None:
+        self._look = look
+        self._every = every
+        self._seen_at = float("-inf")
+        threading.Thread(target=self._run, name=f"watch {name}", daemon=True).start()
+
+    def up(self) -> bool:
+        return time.monotonic() - self._seen_at < _STALE_AFTER
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._look()
+                self._seen_at = time.monotonic()
+            except Exception:
+                # Whatever it is, the server cannot be used now; whoever uses it says why.
+                self._seen_at = float("-inf")
+            time.sleep(self._every)
 
 
 class Probes:
@@ -17,6 +45,14 @@ class Probes:
     def add(self, name: str, check: Callable[[], bool]) -> None:
         """Registers a quick check that never blocks, such as "the broker connection is up"."""
         self._checks[name] = check
+
+    def watch(self, name: str, look: Callable[[], object], every: float = LOOK_EVERY) -> None:
+        """Registers a look that may block, such as a ping: a thread takes it every so many seconds, probes never wait.
+
+        It says no until it has been taken once without an exception. A name that is watched already stays as it is.
+        """
+        if name not in self._checks:
+            self._checks[name] = _Watch(name, look, every).up
 
     def failing(self) -> list[str]:
         """Names of the checks that say no."""

@@ -32,6 +32,11 @@ MAX_MESSAGE = 12 * 1024 * 1024
 """Bytes of the largest request: an e-mail of 10 MiB and what is around it."""
 
 _THREADS = 96
+_STREAMS = 64
+"""Streams open at once. Each holds a thread while it lives, and ordinary calls must always find one."""
+_CONNECTION_AGE_S = 300
+"""Then a client connects anew and so finds replicas that came later; a stream under way may go on for the grace."""
+_STREAM_GRACE_S = 3600
 _log = telemetry.get_log("deskstream.rpc")
 _calls = telemetry.counter("deskstream_rpc_calls", "Finished gRPC calls by method and code")
 _seconds = telemetry.histogram("deskstream_rpc_seconds", "s", "Duration of gRPC calls")
@@ -95,6 +100,8 @@ def serve(
             ("grpc.max_receive_message_length", MAX_MESSAGE),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.max_connection_age_ms", _CONNECTION_AGE_S * 1000),
+            ("grpc.max_connection_age_grace_ms", _STREAM_GRACE_S * 1000),
         ],
     )
     for service in services:
@@ -120,12 +127,20 @@ class _Gate(grpc.ServerInterceptor):
     def __init__(self, rules: Mapping[str, Allow], verifier: Verifier) -> None:
         self._rules = rules
         self._verifier = verifier
+        self._streams = threading.BoundedSemaphore(_STREAMS)
 
     def intercept_service(self, continuation: Any, details: Any) -> Any:
         handler = continuation(details)
-        if handler is None or handler.request_streaming:
-            return handler
+        if handler is None:
+            return None
         method, metadata = details.method, dict(details.invocation_metadata)
+        if handler.request_streaming:
+            # Reflection only: our own methods take one request, so nothing else is listed and all of it is refused.
+            return grpc.stream_stream_rpc_method_handler(
+                lambda requests, context: self._stream(handler.stream_stream, requests, context, method, metadata),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 lambda request, context: self._stream(handler.unary_stream, request, context, method, metadata),
@@ -148,7 +163,15 @@ class _Gate(grpc.ServerInterceptor):
     ) -> Iterator[Any]:
         with _Call(method, context, metadata):
             self._admit(method, context, metadata)
-            yield from behaviour(request, context)
+            if not self._streams.acquire(blocking=False):
+                context.abort(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    "Too many streams are open here: close some, or try again later.",
+                )
+            try:
+                yield from behaviour(request, context)
+            finally:
+                self._streams.release()
 
     def _admit(self, method: str, context: Any, metadata: Mapping[str, Any]) -> None:
         remaining = context.time_remaining()

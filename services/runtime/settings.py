@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     directory_target: str = ""
     token_public_key: Path = Path(".run/keys/token.pub.jwk")
     token_private_key: Path = Path(".run/keys/token.jwk")
-    """Held by directory (people's tokens), callbacks and notifications (survey links) only."""
+    """Held by directory (people's tokens) and notifications (survey links) only; verifying needs the public one."""
     service_token: Path = Path(".run/keys/service.token")
     clock_file: str = ""
     """File of the movable clock of journeys and demos; empty in production."""

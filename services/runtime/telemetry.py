@@ -84,7 +84,15 @@ def span(
     """A span under the given W3C parent, or under the current one; errors mark it."""
     parent = trace.set_span_in_context(NonRecordingSpan(context)) if (context := _context(traceparent)) else None
     tracer = trace.get_tracer("deskstream")
-    with tracer.start_as_current_span(name, context=parent, kind=kind, attributes=dict(attributes or {})) as current:
+    with tracer.start_as_current_span(
+        name,
+        context=parent,
+        kind=kind,
+        attributes=dict(attributes or {}),
+        # The text of an exception may quote what a person wrote (P14); its type is enough here.
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
         told = current.get_span_context()
         try:
             yield Trace(traceparent=_traceparent(told) or traceparent, trace_id=f"{told.trace_id:032x}")

@@ -17,7 +17,7 @@ from services.contracts.deskstream.v1 import directory_pb2_grpc as stubs
 from services.kernel.errors import Fault, Missing, Refused, Unavailable
 from services.runtime.failures import faults_of, http_status
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
-from services.runtime.rpc import Service, caller, channel, serve
+from services.runtime.rpc import Allow, Service, caller, channel, serve
 from services.runtime.settings import Settings
 from tests.waiting import wait_for
 
@@ -45,6 +45,15 @@ class Directory(stubs.DirectoryServiceServicer):
     def ListProfiles(self, request: Any, context: Any) -> Any:
         return pb.ListProfilesResponse()
 
+    def GetProfile(self, request: Any, context: Any) -> Any:
+        return pb.GetProfileResponse()
+
+    def IssueToken(self, request: Any, context: Any) -> Any:
+        return pb.IssueTokenResponse()
+
+    def WhoIsOnDuty(self, request: Any, context: Any) -> Any:
+        return pb.WhoIsOnDutyResponse()
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -55,7 +64,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(keys: Path) -> Iterator[int]:
-    allow = {"GetPerson": frozenset({"engineer"}), "ListProfiles": "ANYONE"}
+    allow: dict[str, Allow] = {"GetPerson": frozenset({"engineer"}), "ListProfiles": "ANYONE"}
     service = Service(
         stubs.add_DirectoryServiceServicer_to_server, Directory(), "deskstream.v1.DirectoryService", allow
     )
@@ -72,7 +81,7 @@ def engineer(port: int, keys: Path) -> Any:
     return stub(port, Signer.from_file(keys / "token.jwk").sign(ENGINEER))
 
 
-def failure(call: Any) -> grpc.RpcError:
+def failure(call: Any) -> Any:
     with pytest.raises(grpc.RpcError) as caught:
         call()
     return caught.value
