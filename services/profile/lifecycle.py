@@ -64,7 +64,9 @@ class Transition(BaseModel):
     event: Key
     """Past-tense name said as ticket.<event>."""
     marks: tuple[Key, ...] = ()
-    """Milestones set by it."""
+    """Milestones set by it; one that is set already keeps its instant until a row clears it."""
+    clears: tuple[Key, ...] = ()
+    """Milestones that no longer hold after it, such as "resolved" when a solution is refused: their clocks run on."""
     requires: tuple[Key, ...] = ()
     """"reason", "target", or names of values that must be given: solution, steps, remaining, type, grade ..."""
     guards: tuple[Guard, ...] = ()

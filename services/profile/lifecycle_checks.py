@@ -36,8 +36,15 @@ def _names(lifecycle: Lifecycle, roles: frozenset[str]) -> Iterator[Finding]:
                     ("lifecycle", "hears", key, index),
                     f'no transition has the action "{action}"; add one or remove it here',
                 )
+    marked = {mark for row in lifecycle.transitions for mark in row.marks}
     for index, row in enumerate(lifecycle.transitions):
         here = ("lifecycle", "transitions", index)
+        for position, milestone in enumerate(row.clears):
+            if milestone not in marked or milestone in row.marks:
+                yield (
+                    (*here, "clears", position),
+                    f'"{milestone}" is marked by no other transition; clear one that is, or remove it here',
+                )
         for position, state in enumerate(row.from_):
             if state not in lifecycle.states:
                 yield (*here, "from", position), f'there is no state "{state}"; add it to states or correct the name'

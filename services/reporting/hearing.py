@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -11,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.contracts.deskstream.v1.callbacks_pb2 import CallbackEvent
 from services.contracts.deskstream.v1.intake_pb2 import ContactRecorded
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
-from services.contracts.deskstream.v1.ticket_pb2 import Ticket, TicketEvent
+from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
 from services.kernel.errors import Refused
 from services.reporting.model import (
     Callback,
@@ -81,7 +82,7 @@ def ticket_facts(event: TicketEvent) -> Facts:
         ticket.callback,
         ticket.title,
     )
-    return nothing_known(ticket.number)._replace(snapshot=snapshot, dispatches=_dispatches(ticket, marks))
+    return nothing_known(ticket.number)._replace(snapshot=snapshot, dispatches=_dispatches(event, marks))
 
 
 def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:
@@ -151,13 +152,23 @@ def contact_of(event: ContactRecorded) -> Contact:
     )
 
 
-def _dispatches(ticket: Ticket, marks: Mapping[str, int]) -> dict[str, Dispatch]:
-    at = marks.get("dispatched", 0)
+def _dispatches(event: TicketEvent, marks: Mapping[str, int]) -> dict[str, Dispatch]:
+    ticket = event.ticket
+    # A rejection takes the milestone back, and is the last event that tells of this dispatch.
+    at = marks.get("dispatched", 0) or _taken_back(event, "dispatched")
     # A reopened ticket has lost the milestones of its last dispatch: then it tells nothing new about it.
     if not ticket.dispatches or not at:
         return {}
     taken_on = any(marks.get(name, 0) >= at for name in _TAKEN_ON)
     return {str(ticket.dispatches): Dispatch(ticket.version, at, ticket.failed_dispatches, int(taken_on))}
+
+
+def _taken_back(event: TicketEvent, milestone: str) -> int:
+    told = next((change.old for change in event.changes if change.field == f"milestones.{milestone}"), "")
+    try:
+        return round(datetime.fromisoformat(told).timestamp() * 1_000_000) if told else 0
+    except ValueError as error:
+        raise Refused(f'"{told}" is no instant; write it as ISO 8601.', field="changes") from error
 
 
 def _number(number: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -33,6 +33,17 @@ class Regrade:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A milestone that no longer holds, such as a refused solution: until when it did, and which version said so."""
+
+    version: int
+    cycle: int
+    milestone: str
+    was: datetime
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What one ticket.* message tells: the facts clocks depend on, and the change of grade it declares."""
 
@@ -49,6 +60,7 @@ class News:
     traits: Mapping[str, str] = field(default_factory=dict)
     """Facts that conditions of clocks look at: type, entry, channel, project, unit, path, major."""
     regrade: Regrade | None = None
+    taken_back: tuple[TakenBack, ...] = ()
     team: str = ""
     brief: bytes = b""
     """TicketBrief of the contracts, serialised; not looked into here."""
@@ -64,6 +76,9 @@ class Cycle:
     begun_at: datetime
     newest: int
     milestones: Mapping[str, datetime]
+    ended_in: int = 0
+    """Lowest version seen in which the ticket had ended, 0 for none, and when that version came about."""
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +90,8 @@ class Facts:
     first_grade: str
     cycles: tuple[Cycle, ...]
     regrades: tuple[Regrade, ...] = ()
+    taken_back: tuple[TakenBack, ...] = ()
+    """By version and milestone."""
 
     def grades(self) -> list[tuple[datetime | None, str]]:
         """The grades in order and since when each holds; the first holds since ever."""
@@ -85,6 +102,10 @@ class Facts:
             # Nobody declared this change; the newest snapshot shows it.
             history.append((self.newest.updated_at, self.newest.grade))
         return history
+
+    def of(self, cycle: Cycle, milestones: Collection[str]) -> tuple[TakenBack, ...]:
+        """Which of these milestones were taken back in the cycle, in order."""
+        return tuple(each for each in self.taken_back if each.cycle == cycle.number and each.milestone in milestones)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from services.runtime.mongo import Row, available, ensure_indexes, insert_new
 from services.sla.handlers import shard_of
-from services.sla.model import Clock, Cycle, Effect, Escalation, Facts, News, Regrade, Status, Timeline
+from services.sla.model import Clock, Cycle, Effect, Escalation, Facts, News, Regrade, Status, TakenBack, Timeline
 
 ALIAS = "sla"
 _UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -131,8 +131,8 @@ class MongoClocks:
 def _row(timeline: Timeline, by: str) -> Row:
     facts = timeline.facts
     newest = _plain(facts.newest)
-    # The newest cycle holds them already.
-    del newest["milestones"]
+    # The newest cycle and the facts hold them already.
+    del newest["milestones"], newest["taken_back"]
     row: Row = {
         "_id": timeline.number,
         "r": timeline.revision,
@@ -143,6 +143,7 @@ def _row(timeline: Timeline, by: str) -> Row:
             "first_grade": facts.first_grade,
             "cycles": [_plain(each) for each in facts.cycles],
             "regrades": [_plain(each) for each in facts.regrades],
+            "taken_back": [_plain(each) for each in facts.taken_back],
         },
         "clocks": [_plain(each) for each in timeline.clocks],
         "escalations": [_plain(each) for each in timeline.escalations],
@@ -167,6 +168,7 @@ def _timeline(row: Row) -> Timeline:
         kept["first_grade"],
         cycles,
         tuple(Regrade(**each) for each in kept["regrades"]),
+        tuple(TakenBack(**each) for each in kept.get("taken_back", ())),
     )
     return Timeline(
         number=row["_id"],
@@ -180,7 +182,8 @@ def _timeline(row: Row) -> Timeline:
 
 
 _NAMES: dict[type, tuple[str, ...]] = {
-    kind: tuple(each.name for each in fields(kind)) for kind in (News, Cycle, Regrade, Clock, Escalation, Effect)
+    kind: tuple(each.name for each in fields(kind))
+    for kind in (News, Cycle, Regrade, TakenBack, Clock, Escalation, Effect)
 }
 
 

@@ -12,12 +12,13 @@ from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
 from services.kernel.errors import Missing, Refused
 from services.runtime.message import Heard, Said, event_id
 from services.sla.handlers import RulesFor, Utterance
-from services.sla.model import Clock, Effect, Escalation, News, Regrade, Rules, Timeline
+from services.sla.model import Clock, Effect, Escalation, News, Regrade, Rules, TakenBack, Timeline
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONE: Mapping[tuple[str, str], str] = MappingProxyType({})
 _ENDED = (ticket_pb2.PHASE_CLOSED, ticket_pb2.PHASE_CANCELLED)
 _CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in common_pb2.Channel.items() if number}
+_MILESTONE = "milestones."
 _KEYS = {
     "armed": "sla.armed",
     "warned": "sla.warned",
@@ -82,9 +83,22 @@ def news_of(event: ticket_pb2.TicketEvent) -> News:
         updated_at=updated,
         traits={name: value for name, value in traits.items() if value},
         regrade=Regrade(ticket.version, regrade.old, regrade.new, _instant(event.at)) if regrade else None,
+        taken_back=tuple(_taken_back(event)),
         team=ticket.team,
         brief=_brief(ticket).SerializeToString(deterministic=True),
     )
+
+
+def _taken_back(event: ticket_pb2.TicketEvent) -> Iterator[TakenBack]:
+    for change in event.changes:
+        if change.field.startswith(_MILESTONE) and change.old and not change.new:
+            try:
+                was = datetime.fromisoformat(change.old).astimezone(UTC)
+            except ValueError as error:
+                raise Refused(f'"{change.old}" is no instant; write it as ISO 8601.', field="changes") from error
+            was = was.replace(microsecond=was.microsecond // 1000 * 1000)
+            name = change.field.removeprefix(_MILESTONE)
+            yield TakenBack(event.ticket.version, event.ticket.cycle, name, was, _instant(event.at))
 
 
 def say_all(utterances: Iterable[Utterance], rules_for: RulesFor, causes: Causes = _NONE) -> Iterator[Said]:
@@ -198,6 +212,7 @@ def _actor(person: str, role: str) -> common_pb2.Actor | None:
 
 
 def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
+    who = ticket.requester
     return sla_pb2.TicketBrief(
         number=ticket.number,
         profile=ticket.profile,
@@ -209,9 +224,13 @@ def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
         project_manager=ticket.project_manager,
         project=ticket.project,
         channel=ticket.channel,
-        requester=ticket.requester,
+        # Whom a notice to the requester reaches; how to call them is nobody's business on these events (O11, P14).
+        requester=common_pb2.Requester(
+            id=who.id, name=who.name, unit=who.unit, email=who.email, language=who.language, external=who.external
+        ),
         state=ticket.state,
         type=ticket.type,
+        path=ticket.path,
     )
 
 

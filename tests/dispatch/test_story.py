@@ -233,3 +233,53 @@ def test_notes_updates_and_withdrawal_are_recorded():
     with pytest.raises(Refused, match="Withdrawn"):
         tale.does("li.wei", "update", title="x")
     assert tale.does("li.wei", "note", reason="事后说明").version == 5
+
+
+def test_a_refused_solution_is_no_solution_any_more():
+    """Section 5.1, B9: the milestones are taken back, told with their instants, and set anew by the next solution."""
+    tale = Tale().to_engineer()
+    begun = tale.ticket.milestones["started"]
+    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务")
+    first = tale.now
+    tale.does("zhang.qiang", "refuse_completion", reason="仍然报错")
+    assert "resolved" not in tale.ticket.milestones
+    assert (tale.events[-1].changes[-1].field, tale.events[-1].changes[-1].old) == (
+        "milestones.resolved",
+        first.isoformat(),
+    )
+    tale.does("huang.lei", "resolve", solution="更换", steps="更换部件")
+    tale.does("zhang.qiang", "confirm_completion")
+    tale.does("li.wei", "send_back", reason="用户未收到")
+    assert {"resolved", "completed"} & tale.ticket.milestones.keys() == set()
+    assert tale.ticket.milestones["started"] == begun
+
+
+def test_beginning_again_after_a_hand_back_does_not_make_the_first_begin_late():
+    """D2: the limit is met by the technician who began first."""
+    tale = Tale().to_engineer()
+    begun = tale.ticket.milestones["started"]
+    tale.does("huang.lei", "hand_back", reason="需要另一位")
+    tale.does("zhang.qiang", "reassign", target="xu.ling")
+    tale.does("xu.ling", "begin")
+    assert tale.ticket.milestones["started"] == begun
+
+
+def test_every_clock_of_a_reopened_ticket_can_be_stopped():
+    """F13: the project manager names an engineer at once; what the desk had to decide is decided."""
+    tale = Tale().to_engineer()
+    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务")
+    tale.does("zhang.qiang", "confirm_completion")
+    tale.does("li.wei", "confirm")
+    called(tale, "unsolved")
+    tale.does("zhang.qiang", "assign", target="huang.lei")
+    assert {"triaged", "assigned", "responded"} <= tale.ticket.milestones.keys()
+    generic = Tale("generic_desk", type="fault", grade="general", project="", entry="network")
+    engineer = generic.desk.teams["network"].lead or ""
+    names = [person.id for person in generic.desk.people.values() if "engineer" in person.roles]
+    chosen = engineer if engineer in names else names[0]
+    specialist = next(person.id for person in generic.desk.people.values() if "specialist" in person.roles)
+    generic.does(chosen, "accept")
+    generic.does(chosen, "begin")
+    generic.does(chosen, "resolve", solution="重启", steps="重启", remaining="无")
+    generic.does(specialist, "reopen", reason="仍然报错")
+    assert (generic.ticket.cycle, generic.ticket.milestones["dispatched"]) == (1, generic.now)

@@ -100,7 +100,10 @@ def test_nineteen_of_twenty_dispatches_accepted_are_95_percent_and_pass() -> Non
     """N2, C12, AM1: a dispatch rejected as wrongly sent is none; being handed back later is no failure."""
     marks = {"dispatched": NOON, "accepted": NOON + timedelta(minutes=5)}
     desk = Desk().hears([ticket(n, dispatches=1, marks=marks, hand_backs=n % 2) for n in range(1, 19)])
-    rejected = ticket(19, 3, dispatches=1, failed_dispatches=1, marks={"dispatched": NOON}, event="rejected")
+    desk.hears(ticket(19, 2, dispatches=1, marks={"dispatched": NOON}))
+    rejected = ticket(
+        19, 3, dispatches=1, failed_dispatches=1, taken_back={"dispatched": NOON}, event="rejected", phase="NEW"
+    )
     later = {"dispatched": NOON + timedelta(hours=1), "accepted": NOON + timedelta(hours=2)}
     desk.hears(rejected, ticket(19, 5, dispatches=2, failed_dispatches=1, marks=later, event="accepted"))
     figure = desk.figure("dispatch_success", "2026-Q4")

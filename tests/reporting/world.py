@@ -130,10 +130,14 @@ def ticket(
     channel: str = "WEB",
     kind: str = "incident",
     marks: Mapping[str, datetime] | None = None,
+    taken_back: Mapping[str, datetime] | None = None,
     **more: Any,
 ) -> Heard:
-    """A ticket event; `kind` is its type, `marks` are milestones beside received, `more` fields of the snapshot."""
+    """A ticket event; `kind` is its type, `marks` are milestones beside received, `taken_back` those that hold no more,
+    `more` fields of the snapshot."""
     body = TicketEvent(event=event)
+    for name, instant in (taken_back or {}).items():
+        body.changes.add(field=f"milestones.{name}", old=instant.isoformat())
     snapshot = body.ticket
     snapshot.number = number(sequence)
     snapshot.version = version

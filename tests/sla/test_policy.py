@@ -8,7 +8,7 @@ import pytest
 
 from services.kernel.errors import Missing, Refused
 from services.profile.schema import Condition, Span
-from services.sla.model import Clock, Status, Timeline
+from services.sla.model import Clock, Status, TakenBack, Timeline
 from services.sla.policy.steps import acknowledge
 from tests.sla.world import FAULT, GENERIC, RESPONSE, START, T0, M, at, clock, later, live, news, regraded, rules, said
 
@@ -300,3 +300,66 @@ def test_conditions_choose_the_clocks():
 
 def replace_when(rule, when):
     return rule.model_copy(update={"when": when})
+
+
+RESOLVE = rules(clock("resolve", "received", "resolved", {"default": 60}))
+
+
+def refused(version: int, when, was, milestone: str = "resolved", **more):
+    """The snapshot of a step that takes a milestone back."""
+    gone = (TakenBack(version, 0, milestone, was, when),)
+    return news(version, when, m={"received": T0}, taken_back=gone, **more)
+
+
+def test_a_refused_solution_makes_the_clock_run_on_to_the_same_deadline():
+    """D9, section 5.1: not complete, back to the engineer; what was reached before stays on record."""
+    done, back, again = T0 + 20 * M, T0 + 30 * M, T0 + 50 * M
+    ticket = live(news(1, T0, m={"received": T0}), now=T0, by=RESOLVE)
+    ticket = live(news(2, done, m={"received": T0, "resolved": done}), now=done, by=RESOLVE, before=ticket)
+    ticket = live(refused(3, back, done), now=back, by=RESOLVE, before=ticket)
+    assert [each.status for each in ticket.clocks] == [Status.MET, Status.RUNNING]
+    assert [each.due_at for each in ticket.clocks] == [T0 + 60 * M] * 2
+    assert said(ticket) == ["armed", "met resolve", "armed"]
+    ticket = live(news(4, again, m={"received": T0, "resolved": again}), now=again, by=RESOLVE, before=ticket)
+    assert said(ticket)[3:] == ["met resolve"]
+
+
+def test_a_late_solution_that_is_refused_is_escalated_anew():
+    """D14: the first escalation ended with the solution; the work is overdue again and nobody else would hear of it."""
+    ticket = later(live(news(1, T0, m={"received": T0}), now=T0, by=RESOLVE), T0 + 60 * M, RESOLVE)
+    done, back = T0 + 70 * M, T0 + 80 * M
+    ticket = live(news(2, done, m={"received": T0, "resolved": done}), now=done, by=RESOLVE, before=ticket)
+    ticket = live(refused(3, back, done), now=back, by=RESOLVE, before=ticket)
+    assert [(each.status, each.note) for each in ticket.clocks] == [
+        (Status.MET_LATE, ""),
+        (Status.BREACHED, "taken_up_again"),
+    ]
+    assert said(ticket)[-3:] == ["armed", "breached resolve", "raised resolve"]
+    assert len({each.key for each in ticket.effects}) == len(ticket.effects)
+
+
+def test_a_rejected_dispatch_ends_its_limit_and_the_next_one_gets_its_own():
+    """C12, D2: the limit to begin counts from the dispatch to who begins."""
+    by, back, sent = rules(START), T0 + 70 * M, T0 + 80 * M
+    ticket = live(news(1, T0, "critical", m={"dispatched": T0}), now=T0, by=by)
+    ticket = later(ticket, T0 + 60 * M, by)
+    gone = (TakenBack(2, 0, "dispatched", T0, back),)
+    ticket = live(news(2, back, "critical", taken_back=gone), now=back, by=by, before=ticket)
+    assert (of(ticket, "start", 0, 0).stopped_at, ticket.escalations[0].ended, ticket.next_due) == (
+        back,
+        "superseded",
+        None,
+    )
+    ticket = live(news(3, sent, "critical", m={"dispatched": sent}), now=sent, by=by, before=ticket)
+    assert of(ticket, "start", 0, 1).due_at == sent + 60 * M
+    ticket = later(ticket, sent + 60 * M, by)
+    assert said(ticket)[-2:] == ["breached start", "raised start"]
+
+
+def test_a_note_on_a_withdrawn_ticket_breaches_nothing():
+    ticket = live(opened(), now=T0)
+    ticket = live(news(2, T0 + M, ended=True, m={"received": T0}), now=T0 + M, before=ticket)
+    noted = T0 + 900 * M
+    ticket = live(news(3, noted, ended=True, m={"received": T0}), now=noted, before=ticket)
+    assert (ticket.clocks[0].status, ticket.clocks[0].stopped_at) == (Status.CANCELLED, T0 + M)
+    assert said(ticket) == ["armed", "armed"]

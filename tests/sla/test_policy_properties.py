@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.sla.model import Timeline
+from services.sla.model import TakenBack, Timeline
 from tests.sla.world import T0, M, later, live, news, regraded
 
 
@@ -30,10 +30,18 @@ def lives(draw):
     for _ in range(draw(st.integers(0, 6))):
         moment += timedelta(minutes=draw(st.integers(1, 400)))
         version += 1
-        step = draw(st.sampled_from(["grade", "responded", "dispatched", "started", "reopened", "noted"]))
+        step = draw(st.sampled_from(["grade", "responded", "dispatched", "started", "sent_back", "reopened", "noted"]))
         if step == "grade":
             old, grade = grade, draw(st.sampled_from(["general", "urgent", "critical"]))
             story.append(regraded(version, moment, old, grade, m=dict(marks), cycle=cycle))
+            continue
+        if step == "sent_back":
+            gone = tuple(
+                TakenBack(version, cycle, name, marks.pop(name), moment)
+                for name in ("dispatched", "started")
+                if name in marks
+            )
+            story.append(news(version, moment, grade, m=dict(marks), cycle=cycle, taken_back=gone))
             continue
         if step == "reopened":
             cycle, marks = cycle + 1, {"received": T0}

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.sla.handlers import SHARDS, hear
+from services.sla.model import TakenBack
 from services.sla.policy.steps import acknowledge, judge
 from services.sla.storage import MongoClocks
 from tests.sla.world import GENERIC, at, news, regraded
@@ -27,10 +28,12 @@ def full_timeline(store):
     m = {"received": T0, "dispatched": T0}
     hear(store, rules_for, [news(1, T0, m=m, brief=b"\x01\x00", traits={"type": "fault"}, team="desk")], T0)
     hear(store, rules_for, [regraded(2, T0 + 70 * M, "general", "critical", m=m)], T0 + 70 * M)
+    gone = (TakenBack(3, 0, "started", T0 + 75 * M, T0 + 80 * M),)
     before = store.read([NUMBER])[NUMBER]
     after = acknowledge(before, "start", 0, "li.wei", {"desk_manager"}, "on it", GENERIC, T0 + 71 * M, "a/1")
     assert store.replace([after]) == set()
-    hear(store, rules_for, [news(3, T0 + 90 * M, "critical", cycle=1, m={"received": T0})], T0 + 90 * M)
+    hear(store, rules_for, [news(3, T0 + 80 * M, "critical", m=m, taken_back=gone)], T0 + 80 * M)
+    hear(store, rules_for, [news(4, T0 + 90 * M, "critical", cycle=1, m={"received": T0})], T0 + 90 * M)
     return store.read([NUMBER])[NUMBER]
 
 
@@ -40,6 +43,7 @@ def test_a_timeline_comes_back_as_it_was_kept(store):
         ("response", 0, 0),
         ("start", 0, 0),
         ("start", 0, 1),
+        ("start", 0, 2),
         ("response", 1, 0),
     ]
     again = judge(kept, kept.facts, GENERIC, T0 + 91 * M, "x")

@@ -30,9 +30,9 @@ def take(desk: Desk, ticket: Ticket, row: Transition, command: Command, caller: 
     _guarded(wish, after)
     for effect in row.effects:
         after = EFFECTS[effect](wish, after)
-    milestones = after.milestones
-    if row.marks:
-        milestones = {**milestones, **dict.fromkeys(row.marks, now)}
+    milestones = {name: at for name, at in after.milestones.items() if name not in row.clears}
+    # The first time counts: whoever takes a handed-back ticket up again does not make its begin late (D2).
+    milestones = {**dict.fromkeys(row.marks, now), **milestones}
     return replace(after, state=row.to, phase=desk.lifecycle.states[row.to].phase, milestones=milestones)
 
 
@@ -78,7 +78,10 @@ def said(
 
 
 def changes(before: Ticket, after: Ticket) -> tuple[Change, ...]:
-    """Every audited value that differs, extra fields as "fields.<name>"."""
+    """Every audited value that differs, extra fields as "fields.<name>", what was cleared as "milestones.<name>".
+
+    A reopening starts all milestones anew; only those taken back within a cycle are listed, with their instants.
+    """
     found = [
         Change(name, str(old), str(new))
         for name in _AUDITED
@@ -89,4 +92,7 @@ def changes(before: Ticket, after: Ticket) -> tuple[Change, ...]:
             old, new = before.fields.get(name, ""), after.fields.get(name, "")
             if old != new:
                 found.append(Change(f"fields.{name}", old, new))
+    if before.cycle == after.cycle:
+        taken_back = sorted(before.milestones.keys() - after.milestones.keys())
+        found.extend(Change(f"milestones.{name}", before.milestones[name].isoformat(), "") for name in taken_back)
     return tuple(found)

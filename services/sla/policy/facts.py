@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.sla.model import Cycle, Facts, News
+from services.sla.model import Cycle, Facts, News, TakenBack
 
 
 def learn(known: Facts | None, news: News) -> Facts:
     """The facts after a message; the very same object when it tells nothing new."""
     if known is None:
-        begun = Cycle(news.cycle, news.version, news.updated_at, news.version, news.milestones)
-        return Facts(news, news.version, news.grade, (begun,), (news.regrade,) if news.regrade else ())
+        regrades = (news.regrade,) if news.regrade else ()
+        return Facts(news, news.version, news.grade, (_begun(news),), regrades, news.taken_back)
     after = known
     if news.version > known.newest.version:
         after = replace(after, newest=news)
@@ -21,9 +21,25 @@ def learn(known: Facts | None, news: News) -> Facts:
     if cycles is not after.cycles:
         after = replace(after, cycles=cycles)
     if news.regrade and all(each.version != news.version for each in known.regrades):
-        regrades = sorted((*known.regrades, news.regrade), key=lambda each: each.version)
-        after = replace(after, regrades=tuple(regrades))
+        after = replace(after, regrades=tuple(sorted((*known.regrades, news.regrade), key=lambda each: each.version)))
+    if news.taken_back and all(each.version != news.version for each in known.taken_back):
+        after = replace(after, taken_back=tuple(sorted((*known.taken_back, *news.taken_back), key=_order)))
     return after
+
+
+def _order(taken_back: TakenBack) -> tuple[int, str]:
+    return taken_back.version, taken_back.milestone
+
+
+def _begun(news: News) -> Cycle:
+    return _ended(Cycle(news.cycle, news.version, news.updated_at, news.version, news.milestones), news)
+
+
+def _ended(cycle: Cycle, news: News) -> Cycle:
+    """A note on an ended ticket is no new end: the lowest version that had ended says when it did."""
+    if not news.ended or 0 < cycle.ended_in <= news.version:
+        return cycle
+    return replace(cycle, ended_in=news.version, ended_at=news.updated_at)
 
 
 def _learn_cycle(cycles: tuple[Cycle, ...], news: News) -> tuple[Cycle, ...]:
@@ -35,6 +51,6 @@ def _learn_cycle(cycles: tuple[Cycle, ...], news: News) -> tuple[Cycle, ...]:
             after = replace(after, newest=news.version, milestones=news.milestones)
         if news.version < cycle.begun_in:
             after = replace(after, begun_in=news.version, begun_at=news.updated_at)
+        after = _ended(after, news)
         return cycles if after is cycle else (*cycles[:index], after, *cycles[index + 1 :])
-    begun = Cycle(news.cycle, news.version, news.updated_at, news.version, news.milestones)
-    return tuple(sorted((*cycles, begun), key=lambda each: each.number))
+    return tuple(sorted((*cycles, _begun(news)), key=lambda each: each.number))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.profile.schema import ClockRule, Condition, Span
 from services.sla.model import Clock, Cycle, Facts, Rules, Status
+from services.sla.policy.runs import runs
 
 Key = tuple[str, int, int]
 _OVERDUE = (Status.BREACHED, Status.MET_LATE)
@@ -61,7 +62,8 @@ def deadline(rule: ClockRule, span: Span, start: datetime, rules: Rules) -> tupl
 
 def _ending(facts: Facts, cycle: Cycle) -> datetime | None:
     """When the newest cycle was over for good, else None."""
-    return cycle.milestones.get("closed", facts.newest.updated_at) if facts.newest.ended else None
+    ended = cycle.ended_at or facts.newest.updated_at
+    return cycle.milestones.get("closed", ended) if facts.newest.ended else None
 
 
 def _of_rule(
@@ -74,55 +76,60 @@ def _of_rule(
     others: list[Clock],
     now: datetime,
 ) -> Iterator[Clock]:
-    start = cycle.milestones.get(rule.start)
-    if start is None or (over is not None and start > over):
-        return
-    known = max(start, cycle.begun_at)
-    if cycle.number > 0:
-        # "received" and "opened" are the first cycle's; a reopening starts every clock anew.
-        start = known
-    if rule.only_if_breached:
-        missed = [each.due_at for each in others if _missed(each, rule.only_if_breached, cycle.number)]
-        if not missed:
-            return
-        known = max(known, min(missed))
-    stop = cycle.milestones.get(rule.stop)
-    if stop is not None:
-        stop = max(stop, start)
-    spans = _limits(rule, facts, start, stop or over, rules)
     generation = 0
-    for index, (since, grade, span) in enumerate(spans):
-        if span is None:
+    for run in runs(rule, facts, cycle):
+        if over is not None and run.start > over:
             continue
-        superseded = spans[index + 1][0] if index + 1 < len(spans) else None
-        earlier = before.get((rule.name, cycle.number, generation))
-        if earlier and earlier.started_at == start and earlier.grade == grade:
-            due, length = earlier.due_at, earlier.limit_seconds
-        else:
-            due, length = deadline(rule, span, start, rules)
-        status, stopped, note = _standing(due, stop, over, superseded, now)
-        if generation and not note and since is not None and due <= since:
-            note = "grade_changed"
-        used = rules.calendar(rule.calendar).between(start, stopped) if stopped else 0
-        yield Clock(
-            name=rule.name,
-            cycle=cycle.number,
-            generation=generation,
-            grade=grade,
-            calendar=rule.calendar,
-            started_at=start,
-            known_at=max(known, since) if since else known,
-            limit_seconds=length,
-            due_at=due,
-            status=status,
-            stopped_at=stopped,
-            used_seconds=used,
-            note=note,
-            warned=earlier.warned if earlier else 0,
-            breach_told=earlier.breach_told if earlier else False,
-            told=earlier.told if earlier else None,
-        )
-        generation += 1
+        known = max(run.start, cycle.begun_at)
+        # "received" and "opened" are the first cycle's; a reopening starts every clock anew.
+        start = known if cycle.number > 0 else run.start
+        if rule.only_if_breached:
+            missed = [each.due_at for each in others if _missed(each, rule.only_if_breached, cycle.number)]
+            if not missed:
+                return
+            known = max(known, min(missed))
+        stop = max(run.stop, start) if run.stop is not None else None
+        begun = max(start, run.since) if run.since else start
+        spans = _limits(rule, facts, begun, stop or run.until or over, rules)
+        for index, (changed, grade, span) in enumerate(spans):
+            if span is None:
+                continue
+            since = changed or run.since
+            superseded = spans[index + 1][0] if index + 1 < len(spans) else run.until
+            earlier = before.get((rule.name, cycle.number, generation))
+            due, length = _given(rule, cycle, start, grade, before) or deadline(rule, span, start, rules)
+            status, stopped, note = _standing(due, stop, over, superseded, now)
+            if generation and not note and since is not None and due <= since:
+                note = "grade_changed" if changed else "taken_up_again"
+            yield Clock(
+                name=rule.name,
+                cycle=cycle.number,
+                generation=generation,
+                grade=grade,
+                calendar=rule.calendar,
+                started_at=start,
+                known_at=max(known, since) if since else known,
+                limit_seconds=length,
+                due_at=due,
+                status=status,
+                stopped_at=stopped,
+                used_seconds=rules.calendar(rule.calendar).between(start, stopped) if stopped else 0,
+                note=note,
+                warned=earlier.warned if earlier else 0,
+                breach_told=earlier.breach_told if earlier else False,
+                told=earlier.told if earlier else None,
+            )
+            generation += 1
+
+
+def _given(
+    rule: ClockRule, cycle: Cycle, start: datetime, grade: str, before: Mapping[Key, Clock]
+) -> tuple[datetime, int] | None:
+    """The deadline this clock was given before for this start and grade (D18), in whatever generation."""
+    for clock in before.values():
+        if (clock.name, clock.cycle, clock.started_at, clock.grade) == (rule.name, cycle.number, start, grade):
+            return clock.due_at, clock.limit_seconds
+    return None
 
 
 def _missed(clock: Clock, name: str, cycle: int) -> bool:
