@@ -56,7 +56,7 @@ def history(day: Day, name: str) -> list[str]:
 
 
 def test_four_channels_give_four_tickets_of_one_schema(day: Day) -> None:
-    """A1, U1: distinguishable by channel, each with its own number (B1)."""
+    """A1, U1: distinguishable by channel, each with its own number (B1); every worker is a process of its own (U2)."""
     channels = {name: Channel.Name(ticket(day, name).channel) for name in day.numbers}
     assert channels == {
         "phone": "CHANNEL_PHONE",
@@ -167,7 +167,7 @@ def test_the_report_counts_what_happened(day: Day) -> None:
 
 
 def test_the_report_can_be_fetched_as_json_and_as_csv(day: Day) -> None:
-    """N12: Chinese headers, a byte order mark for spreadsheets, the same totals as the screen."""
+    """N12, U4: Chinese headers, a byte order mark for spreadsheets, the same totals as the screen."""
     http = day.channels.http
     signed_in = {"Authorization": f"Bearer {day.staff(MANAGER).token}"}
     period = f"{day.local():%Y-%m}"
