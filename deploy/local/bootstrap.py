@@ -34,18 +34,31 @@ def choose_python(running: tuple[int, int], find: Callable[[str], str | None]) -
             return found
     raise Missing(
         f"Deskstream needs Python 3.11, 3.12 or 3.13, and this is {running[0]}.{running[1]}: install one of them "
-        "(on Debian or Ubuntu: `sudo apt-get install python3.12 python3.12-venv`) and run make again."
+        "(Debian 12 or 13, Ubuntu 24.04: `sudo apt-get install python3 python3-venv`; Ubuntu 22.04: `sudo apt-get "
+        "install python3.11 python3.11-venv`), or name one you have: `make PYTHON=/path/to/python3.12 ...`."
     )
+
+
+def runnable(name: str) -> str | None:
+    """The program of this name on PATH, if it runs: pyenv's stand-ins fail for every version but the chosen one."""
+    found = shutil.which(name)
+    try:
+        return found if found and subprocess.call([found, "-c", ""], stderr=subprocess.DEVNULL) == 0 else None
+    except OSError:
+        return None
 
 
 def rabbitmq_scripts() -> Path | None:
     """The folder of RabbitMQ's own scripts. Debian's wrappers in /usr/sbin insist on the user rabbitmq."""
+    new_enough = [path for path in _rabbitmq_homes() if _release(path) >= OLDEST_RABBITMQ]
+    return max(new_enough, key=_release) if new_enough and shutil.which("erl") else None
+
+
+def _rabbitmq_homes() -> list[Path]:
     homes = [Path("/usr/lib/rabbitmq/lib"), Path("/opt/rabbitmq"), Path("/usr/local/lib/rabbitmq/lib")]
     found = [path for home in homes for path in home.glob("rabbitmq_server-*/sbin")]
     found += [Path("/opt/rabbitmq/sbin")]
-    found = [path for path in found if (path / "rabbitmq-server").exists() and shutil.which("erl")]
-    new_enough = [path for path in found if _release(path) >= OLDEST_RABBITMQ]
-    return max(new_enough, key=_release) if new_enough else None
+    return [path for path in found if (path / "rabbitmq-server").exists()]
 
 
 def _release(scripts: Path) -> tuple[int, ...]:
@@ -70,6 +83,27 @@ def _logged(argv: list[str], what: str, remedy: str) -> None:
         raise Missing(f"{what} failed: {remedy}. What it said is in {os.path.relpath(str(LOG))}.")
 
 
+# Installs "$@" so that no service of the whole system starts, now or with the next boot: ours is a private node.
+_APT_SCRIPT = r"""
+set -eu
+policy=/usr/sbin/policy-rc.d mark="deskstream: no service starts"
+ended() { if grep -qs "$mark" "$policy"; then rm -f "$policy"; fi; }
+trap ended EXIT
+trap 'exit 130' INT TERM HUP
+known() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+units=
+known erlang-base || units="$units epmd.service epmd.socket"
+known rabbitmq-server || units="$units rabbitmq-server.service"
+[ -e "$policy" ] || { printf '#!/bin/sh\n# %s\nexit 101\n' "$mark" > "$policy"; chmod 755 "$policy"; }
+export DEBIAN_FRONTEND=noninteractive
+apt-get update || echo "Not every source of packages could be asked."
+apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+# Only what was not here before: a node that somebody else runs stays as it is.
+for unit in $units; do systemctl disable "$unit" || rm -f /etc/systemd/system/*.wants/"$unit"; done
+case "$units" in *rabbitmq-server*) update-rc.d rabbitmq-server disable || true;; esac
+"""
+
+
 def _apt_install(packages: list[str], reason: str) -> None:
     """Install Debian packages without letting them start, or enable, a service of the whole system."""
     command = "apt-get install -y --no-install-recommends " + " ".join(packages)
@@ -80,16 +114,9 @@ def _apt_install(packages: list[str], reason: str) -> None:
         if not shutil.which("sudo"):
             raise Missing(f"{reason}, and installing needs root: run `{command}` as root.")
         prefix = ["sudo"] if sys.stdin.isatty() else ["sudo", "-n"]
-    script = (
-        "set -e; policy=/usr/sbin/policy-rc.d; ours=; "
-        'trap \'if [ -n "$ours" ]; then rm -f "$policy"; fi\' EXIT INT TERM; '
-        'if [ ! -e "$policy" ]; then ours=1; printf "#!/bin/sh\\nexit 101\\n" > "$policy"; chmod 755 "$policy"; fi; '
-        "export DEBIAN_FRONTEND=noninteractive; apt-get update; " + command + "; "
-        # Freshly installed by us for a private node only: it shall not come up with the next boot either.
-        'case "%s" in *rabbitmq-server*) systemctl disable rabbitmq-server >/dev/null 2>&1 || true;; esac'
-    ) % " ".join(packages)
     print("Installing {} with apt-get (log: .run/bootstrap.log) ...".format(", ".join(packages)), flush=True)
-    _logged([*prefix, "sh", "-c", script], "apt-get", f"run `sudo {command}` yourself and then make again")
+    script = [*prefix, "sh", "-c", _APT_SCRIPT, "install", *packages]
+    _logged(script, "apt-get", f"run `sudo {command}` yourself and then make again")
 
 
 def _ensure_venv(python: str) -> None:
@@ -118,8 +145,9 @@ def _ensure_venv(python: str) -> None:
 def _ensure_rabbitmq() -> None:
     if os.environ.get("AMQP_URI") or rabbitmq_scripts() is not None:
         return
-    reason = "RabbitMQ 3.10 or newer is missing and AMQP_URI names no other broker"
-    _apt_install(["rabbitmq-server"], reason)
+    # What is installed and too old may be serving somebody: it is neither upgraded nor stopped.
+    if not _rabbitmq_homes() or not shutil.which("erl"):
+        _apt_install(["rabbitmq-server"], "RabbitMQ 3.10 or newer is missing and AMQP_URI names no other broker")
     if rabbitmq_scripts() is None:
         raise Missing(
             "This system's rabbitmq-server is older than 3.10: install a newer one (rabbitmq.com), "
@@ -130,7 +158,7 @@ def _ensure_rabbitmq() -> None:
 def main(arguments: list[str]) -> int:
     """Prepare what is missing; `--without-broker` leaves RabbitMQ alone. Returns the exit code."""
     try:
-        _ensure_venv(choose_python(sys.version_info[:2], shutil.which))
+        _ensure_venv(choose_python(sys.version_info[:2], runnable))
         if "--without-broker" not in arguments:
             _ensure_rabbitmq()
     except Missing as trouble:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.bootstrap import Missing, choose_python
+from deploy.local.bootstrap import Missing, choose_python, runnable
 from deploy.local.children import Trouble
 from deploy.local.run_folder import end_all, held
 from tests.waiting import alive, wait_for
@@ -55,6 +55,24 @@ def test_a_wrong_python_looks_for_the_newest_right_one(wrong: tuple[int, int]) -
 def test_a_wrong_python_alone_is_one_sentence_with_the_remedy(wrong: tuple[int, int]) -> None:
     with pytest.raises(Missing, match=rf"this is {wrong[0]}\.{wrong[1]}: install one of them .*apt-get install"):
         choose_python(wrong, lambda name: None)
+
+
+def test_a_stand_in_that_does_not_run_is_no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, code in (("python3.12", 0), ("python3.13", 127)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert choose_python((3, 8), runnable) == str(tmp_path / "python3.12")
+
+
+@pytest.mark.parametrize("wrong", ["true-but-no-python", "false"])
+def test_make_with_a_wrong_python_says_so_before_anything_is_installed(wrong: str) -> None:
+    done = subprocess.run(
+        ["make", "bootstrap", f"PYTHON={wrong}"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    said, made = done.stderr.strip().splitlines()
+    assert said.startswith(f'Deskstream needs Python 3.11, 3.12 or 3.13, and "{wrong}" is none: install one')
+    assert made.startswith("make: ***")
 
 
 def test_requirements_that_cannot_be_had_are_one_sentence_that_names_the_log(clone: Path) -> None:
