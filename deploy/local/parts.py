@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +35,8 @@ def environment(amqp_uri: str, mongodb_uri: str, run: Path, ports: Ports) -> dic
         "DESKSTREAM_TOKEN_PRIVATE_KEY": str(keys / "token.jwk"),
         "DESKSTREAM_TOKEN_PUBLIC_KEY": str(keys / "token.pub.jwk"),
         "DESKSTREAM_SERVICE_TOKEN": str(keys / "service.token"),
+        "DESKSTREAM_WEBHOOK_SECRET": os.environ.get("DESKSTREAM_WEBHOOK_SECRET")
+        or _kept_secret(keys / "webhook.secret"),
     }
 
 
@@ -74,6 +78,15 @@ def addresses(env: Mapping[str, str]) -> dict[str, str]:
         "e-mail from the desk": env["DESKSTREAM_MAILBOX"],
         "gRPC": env["DESKSTREAM_GRPC_TARGET"],
     }
+
+
+def _kept_secret(file: Path) -> str:
+    """A random secret of this installation, made once; whoever receives its webhooks reads it there."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+            stream.write(secrets.token_urlsafe(24))
+    return file.read_text()
 
 
 def _port(address: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -65,7 +66,8 @@ async def export(request: Request, profile: str, period: str, what: str) -> Resp
         async for piece in pieces:
             yield piece.chunk
 
-    name = f"{profile}-{period}-{what}.csv".replace('"', "")
+    # What stands in the address may be anything; a header may not.
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{profile}-{period}-{what}.csv")
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(rest(), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -99,7 +101,7 @@ def _typed(field: Any, value: str) -> Any:
 def _merged(message: Message, given: dict[str, Any]) -> Message:
     try:
         return ParseDict(given, message)
-    except ParseError as error:
+    except (ParseError, ValueError, OverflowError) as error:
         raise Problem(400, f"An argument of the address does not fit: {str(error)[:300]}") from error
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from sse_starlette import EventSourceResponse
 from services.contracts.deskstream.v1 import reporting_pb2
 from services.gateway import api, public
 from services.gateway.edge import Edge, edge_of, install, token_of
-from services.gateway.peers import Peers
+from services.gateway.peers import Peers, Problem
 from services.gateway.settings import GatewaySettings
+from services.runtime import telemetry
+from services.runtime.probes import LOOK_EVERY
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -27,7 +30,10 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         peers = Peers(settings)
         app.state.edge = Edge(settings, peers)
+        looking = asyncio.create_task(_look(peers)) if settings.metrics_port else None
         yield
+        if looking is not None:
+            looking.cancel()
         await peers.close()
 
     app = FastAPI(
@@ -64,14 +70,27 @@ def create_app(settings: GatewaySettings) -> FastAPI:
 async def _wallboard_events(request: Request) -> Response:
     asked = reporting_pb2.WatchWallboardRequest(profile=request.query_params.get("profile", ""))
     pieces = edge_of(request).peers.stream("reporting", "WatchWallboard", asked, token_of(request))
-    first = await anext(pieces)
+    first = await anext(pieces, None)
+    if first is None:
+        raise Problem(503, "The wallboard is not there this moment; try again in a minute.")
 
     async def events() -> AsyncIterator[dict[str, str]]:
         yield {"data": MessageToJson(first.wallboard, indent=None)}
-        async for piece in pieces:
-            yield {"data": MessageToJson(piece.wallboard, indent=None)}
+        # A server that ends is no error: the browser connects again by itself and meets another.
+        with suppress(Problem):
+            async for piece in pieces:
+                yield {"data": MessageToJson(piece.wallboard, indent=None)}
 
     return EventSourceResponse(events(), ping=15)
+
+
+async def _look(peers: Peers) -> None:
+    """Keeps what the probes of the process say up to date (T10)."""
+    away = ["not looked yet"]
+    telemetry.probes.add("services", lambda: not away)
+    while True:
+        away[:] = await peers.away(2.0)
+        await asyncio.sleep(LOOK_EVERY)
 
 
 async def _alive() -> Response:

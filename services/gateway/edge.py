@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -37,10 +38,10 @@ class Edge:
     def __init__(self, settings: GatewaySettings, peers: Peers) -> None:
         self.settings = settings
         self.peers = peers
-        self.service_token = settings.service_token.read_text() if settings.service_token.exists() else ""
+        self.service_token = settings.service_token.read_text().strip() if settings.service_token.exists() else ""
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._rate = parse(settings.public_rate)
-        self._proxies = {address.strip() for address in settings.trusted_proxies.split(",") if address.strip()}
+        self._proxies = settings.proxies
 
     def slow_down(self, request: Request, what: str) -> None:
         """Refuses an address that does this too often (429)."""
@@ -48,10 +49,26 @@ class Edge:
             raise Problem(429, "Too many attempts from this address; wait a minute and try again.")
 
     def address(self, request: Request) -> str:
-        """Address of the asker; a proxy is believed only when it is a trusted one."""
-        peer = request.client.host if request.client else "unknown"
-        forwarded = request.headers.get("x-forwarded-for", "")
-        return forwarded.split(",")[-1].strip() if forwarded and peer in self._proxies else peer
+        """Who asks, for counting: the nearest address that is no trusted proxy, an IPv6 one by its network."""
+        asker = _address(request.client.host if request.client else "")
+        told = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        while asker is not None and told and any(asker in network for network in self._proxies):
+            nearer = _address(told.pop())
+            if nearer is None:
+                break
+            asker = nearer
+        if isinstance(asker, IPv6Address):
+            # Whoever has one of these addresses has all of its network.
+            return str(ip_network((asker, 64), strict=False))
+        return str(asker or "unknown")
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
 def edge_of(request: Request) -> Edge:
@@ -64,9 +81,14 @@ def token_of(request: Request) -> str:
     """The caller's token: the Authorization header, or for reading only the sign-in cookie."""
     header = request.headers.get("authorization", "")
     if header.startswith("Bearer "):
-        return header.removeprefix("Bearer ")
+        return _speakable(header.removeprefix("Bearer "))
     # A cookie travels with forged cross-site posts too, so it is good for reading only.
-    return request.cookies.get(COOKIE, "") if request.method == "GET" else ""
+    return _speakable(request.cookies.get(COOKIE, "")) if request.method == "GET" else ""
+
+
+def _speakable(token: str) -> str:
+    # gRPC cannot even carry other characters, and no token of ours holds them: refused there like any wrong one.
+    return token if token.isascii() and token.isprintable() else "unreadable"
 
 
 def language_of(request: Request) -> str:
@@ -82,7 +104,7 @@ async def read(request: Request, message: Message) -> Any:
         if not isinstance(body, dict):
             raise ParseError("the body must be a JSON object")
         return ParseDict(body, message)
-    except (ParseError, ValueError, RecursionError) as error:
+    except (ParseError, ValueError, OverflowError, RecursionError) as error:
         raise Problem(400, f"The JSON body does not fit: {str(error)[:300]}") from error
 
 
@@ -120,6 +142,9 @@ class Around:
                     headers["traceparent"] = current.traceparent
                     for name, value in _HEADERS.items():
                         headers.setdefault(name, value)
+                    if not scope["path"].startswith("/static/"):
+                        # Answers hold what people wrote; no browser or proxy shall keep them.
+                        headers.setdefault("Cache-Control", "no-store")
                     route = getattr(scope.get("route"), "path", "none")
                     _requests.add(1, {"route": route, "status": message["status"]})
                 await send(message)

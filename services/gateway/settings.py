@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from limits import parse
+from pydantic import Field, field_validator
 
 from services.runtime.settings import Settings
 
@@ -16,12 +19,33 @@ class GatewaySettings(Settings):
     public_rate: str = "30/minute"
     """How often one address may submit a form, answer a survey or try to sign in."""
     trusted_proxies: str = ""
-    """Addresses of proxies whose X-Forwarded-For is believed, comma-separated; empty: none."""
+    """Proxies whose X-Forwarded-For is believed: addresses and networks (10.0.0.0/8), comma-separated; empty: none."""
     secure_cookie: bool = False
     """True behind TLS: the sign-in cookie is then sent over TLS only."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        _networks_of(text)
+        return text
+
+    @field_validator("public_rate")
+    @classmethod
+    def _rate(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The trusted networks; an address is a network of one."""
+        return _networks_of(self.trusted_proxies)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on."""
         host, _, port = self.gateway_bind.rpartition(":")
         return host, int(port)
+
+
+def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())

@@ -44,7 +44,8 @@ def worker(settings: Settings) -> Worker:
         database = mongo.connect("notifications", settings)
         mongo.ensure_indexes(*DOCUMENTS)
         deliveries, clock = MongoDeliveries(database), clock_from(settings)
-        lanes = Lanes({"smtp": Mail(relay_of(own)), "webhook": Webhook(own.webhook_secret, own.webhook_timeout)})
+        webhook = Webhook(own.webhook_secret.get_secret_value(), own.webhook_timeout)
+        lanes = Lanes({"smtp": Mail(relay_of(own)), "webhook": webhook})
         sending = Sending(deliveries, lanes, clock)
         return Built(Notices(deliveries, desks, keys_of(profiles), sending), sending, clock)
 
@@ -115,7 +116,7 @@ def relay_of(own: NotificationSettings) -> Relay:
         port=own.mail_port,
         security=own.mail_security,
         user=own.mail_user,
-        password=own.mail_password,
+        password=own.mail_password.get_secret_value(),
         timeout=own.mail_timeout,
         domain=own.mail_domain,
     )

@@ -7,7 +7,7 @@ import smtplib
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.header import Header
 from email.utils import format_datetime, formataddr, parseaddr
 
@@ -26,7 +26,7 @@ class Relay:
     port: int
     security: str = "none"
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     timeout: float = 10.0
     domain: str = ""
     """Right side of message identities; the sender's domain when empty."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import SecretStr
+
 from services.runtime.settings import Settings
 
 
@@ -14,12 +16,12 @@ class NotificationSettings(Settings):
     mail_port: int = 2525
     mail_security: Literal["none", "starttls", "tls"] = "none"
     mail_user: str = ""
-    mail_password: str = ""
+    mail_password: SecretStr = SecretStr("")
     mail_timeout: float = 10.0
     mail_domain: str = ""
     """Right side of Message-IDs; the sender's domain when empty."""
-    webhook_secret: str = ""
-    """Shared with the receivers; empty: signed with an empty key, which proves nothing."""
+    webhook_secret: SecretStr = SecretStr("")
+    """Shared with the receivers; empty: no webhook is sent."""
     webhook_timeout: float = 10.0
     survey_days: int = 30
     """How long a survey link is good for, days of wall time."""

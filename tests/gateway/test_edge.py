@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
+from starlette.requests import Request
 
 from services.contracts.deskstream.v1 import intake_pb2
 from services.gateway.app import create_app
+from services.gateway.edge import Edge
 from services.gateway.operations import OPERATIONS
+from services.gateway.peers import Peers
 from services.gateway.settings import GatewaySettings
 
 
@@ -86,3 +90,57 @@ def test_readiness_names_what_is_away(client: TestClient) -> None:
     told = client.get("/readyz")
     assert told.status_code == 503
     assert "127.0.0.1:9" in told.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "counted"),
+    [
+        ("203.0.113.5", "198.51.100.7", "203.0.113.5"),
+        ("10.20.0.9", "198.51.100.7", "198.51.100.7"),
+        ("10.20.0.9", "6.6.6.6, 198.51.100.7, 10.20.3.3", "198.51.100.7"),
+        ("10.20.0.9", "", "10.20.0.9"),
+        ("10.20.0.9", "nonsense", "10.20.0.9"),
+        ("192.0.2.1", "198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
+        ("::ffff:10.20.0.9", "198.51.100.7", "198.51.100.7"),
+    ],
+)
+def test_who_asks_is_the_nearest_address_that_is_no_trusted_proxy(peer: str, forwarded: str, counted: str) -> None:
+    """Proxies of a cluster have any address of a network; what stands left of them anybody may have written."""
+    settings = GatewaySettings(trusted_proxies="10.20.0.0/16, 192.0.2.1")
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    request = Request({"type": "http", "client": (peer, 1), "headers": headers})
+    assert _edge(settings).address(request) == counted
+
+
+@pytest.mark.parametrize("setting", [{"trusted_proxies": "10.0.0.0/99"}, {"public_rate": "often"}])
+def test_a_setting_that_is_none_is_refused_at_the_start(setting: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        GatewaySettings.model_validate(setting)
+
+
+@pytest.mark.parametrize("token", ["ü", "a\tb", "\u00ff" * 9])
+def test_a_token_that_cannot_travel_is_refused_like_any_other(client: TestClient, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}".encode("latin-1")}
+    assert client.get("/api/v1/tickets/DS20261121-000001", headers=headers).status_code == 503
+
+
+def test_what_people_wrote_is_kept_by_no_browser(client: TestClient) -> None:
+    assert client.get("/sign-in").headers["cache-control"] == "no-store"
+    assert "cache-control" not in client.get("/static/desk.css").headers
+
+
+def test_the_form_s_json_twin_is_open_and_counted(client: TestClient) -> None:
+    """A7: the web form as JSON, for anybody, as often as the form itself."""
+    codes = [client.post("/hooks/web/form", json={"description": "x"}).status_code for _ in range(4)]
+    assert codes == [503, 503, 503, 429]
+    assert client.post("/hooks/fax/form", json={}).status_code == 404
+
+
+class _NoPeers(Peers):
+    def __init__(self) -> None:
+        """Nobody is asked."""
+
+
+def _edge(settings: GatewaySettings) -> Edge:
+    return Edge(settings, _NoPeers())

@@ -103,6 +103,15 @@ def test_a_webhook_is_signed_and_carries_its_key():
     assert "address" not in json.loads(body)
 
 
+def test_without_a_secret_no_webhook_is_sent():
+    """A signature by an empty key could be anybody's; the delivery log says what to do."""
+    with HookSink().running() as sink:
+        [result] = Webhook("").carry([delivery(way="webhook", address=sink.url)])
+    assert (result.ok, result.final) == (False, True)
+    assert "set DESKSTREAM_WEBHOOK_SECRET" in result.error
+    assert sink.got == []
+
+
 @pytest.mark.parametrize(
     ("status", "final", "down"),
     [(404, True, False), (301, True, False), (429, False, False), (500, False, False), (503, False, True)],

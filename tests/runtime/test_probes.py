@@ -52,7 +52,8 @@ def test_a_process_with_probes_says_when_its_database_goes_away(
     """T10: probes fail when dependencies fail."""
     monkeypatch.setattr(telemetry, "probes", Probes())
     monkeypatch.setattr("services.runtime.probes._STALE_AFTER", 1.0)
-    mongo.connect("probed", Settings(MONGODB_URI=own_database.uri, metrics_port=1, database_prefix="probed"))
+    settings = Settings(metrics_port=1, database_prefix="probed").model_copy(update={"mongodb_uri": own_database.uri})
+    mongo.connect("probed", settings)
     wait_for(lambda: telemetry.probes.failing() == [], 20)
     own_database.stop()
     wait_for(lambda: telemetry.probes.failing() == ["database"], 20)

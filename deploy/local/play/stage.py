@@ -22,6 +22,7 @@ from services.runtime.clock import LOOK_EVERY, JourneyClock, move
 from services.runtime.identity import make_keys
 
 PBX_SECRET = "the demo's exchange"  # noqa: S105  a made-up exchange on loopback
+WEBHOOK_SECRET = "the demo's receivers"  # noqa: S105
 DINGTALK = {"token": "demo-token", "aes_key": "x" * 42 + "A", "app_key": "ding-demo"}
 SERVICES = ("intake", "dispatch", "sla", "callbacks", "notifications", "reporting", "directory")
 
@@ -80,6 +81,7 @@ class Stage:
             **environment(self.broker.uri, self.database.uri, self.folder, self.ports),
             "DESKSTREAM_MAIL_PORT": str(self.mail.port),
             "DESKSTREAM_PBX_SECRET": PBX_SECRET,
+            "DESKSTREAM_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "DESKSTREAM_DINGTALK_TOKEN": DINGTALK["token"],
             "DESKSTREAM_DINGTALK_AES_KEY": DINGTALK["aes_key"],
             "DESKSTREAM_DINGTALK_OWNER": DINGTALK["app_key"],
