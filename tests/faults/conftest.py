@@ -1,0 +1,56 @@
+"""One stage for all faults that it outlives: every worker a process of its own, a working morning, nothing faked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from deploy.local.play.day import Day
+from deploy.local.play.stage import Stage
+from tests.faults.truth import Truth
+
+SEED = int(os.environ.get("DESKSTREAM_FAULTS_SEED") or Random().randrange(1 << 30))
+"""Chance of the whole run; a failure is repeated by setting the variable to the seed that it shows."""
+
+
+@pytest.fixture(scope="package")
+def stage() -> Iterator[Stage]:
+    """The platform in separate processes on its own broker and database, at nine on a working day."""
+    folder = Path(tempfile.mkdtemp(prefix="deskstream-faults-"))
+    try:
+        with Stage(folder, apart=True) as built:
+            day = Day(built)
+            day.begin()
+            day.close()
+            yield built
+            end(built)
+    finally:
+        if not os.environ.get("DESKSTREAM_FAULTS_KEEP"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(stage: Stage) -> None:
+    """Nobody needs what these processes would still finish; ending them one by one in order takes long."""
+    for name in (*stage.workers, "server", "smtp", "gateway"):
+        stage.process(name).kill()
+
+
+@pytest.fixture
+def truth(stage: Stage) -> Iterator[Truth]:
+    """What the stage's databases and its log say."""
+    with Truth(stage.broker.uri, stage.database.uri, "deskstream") as told:
+        yield told
+
+
+@pytest.fixture
+def chance(record_property) -> Random:
+    """Randomness that can be repeated; its seed is shown with a failure."""
+    print(f"DESKSTREAM_FAULTS_SEED={SEED}")
+    record_property("seed", SEED)
+    return Random(SEED)
