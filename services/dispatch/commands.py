@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,9 +13,9 @@ from services.dispatch.handlers import Desks, Said, Tickets, change
 from services.dispatch.policy import step
 from services.kernel.errors import Missing, Refused, Unavailable
 
-CANDIDATES = 40
-"""How many tickets from the head of a queue one claim looks at; others may be faster at the first."""
-ROUNDS = 5
+CANDIDATES = 20
+"""How many tickets of a queue one claim looks at together; others may be faster at the first."""
+PAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Commands:
         self._desks = desks
         self._tickets = tickets
         self._say = say
+        self._lock = threading.Lock()
+        self._tried: set[str] = set()
+        """Tickets that somebody is claiming at this moment: the next caller tries the next one."""
 
     def act(self, number: str, command: model.Command, call: Call, expected_version: int = 0) -> ticket_pb2.Ticket:
         """One step of the lifecycle, or of what every desk has; gives back the ticket after it."""
@@ -66,23 +70,34 @@ class Commands:
     def claim_first(self, team: str, call: Call) -> ticket_pb2.Ticket:
         """Takes the first ticket of a team's queue that nobody else takes in the same moment."""
         self._check_member(team, call.caller)
-        refusal: Refused | None = None
-        for _ in range(ROUNDS):
-            candidates = self._tickets.page("place", f"team:{team}", "", CANDIDATES)
+        refusal, after = None, ""
+        for _ in range(PAGES):
+            candidates = self._tickets.page("place", f"team:{team}", after, CANDIDATES)
             for _, ticket in candidates:
                 try:
-                    taken, changed = self._take(ticket.number, model.Command("claim"), call)
+                    if (taken := self._take_alone(ticket.number, call)) is not None:
+                        return taken
                 except Refused as refused:
                     refusal = refused
-                    continue
-                # Unchanged: the same person was faster from another window and wants a further ticket here.
-                if changed:
-                    return taken
             if len(candidates) < CANDIDATES:
                 break
+            after = candidates[-1][0]
         if refusal is not None and refusal.code != "conflict":
             raise refusal
         raise Missing(f"Nothing waits in the queue of team {team}; look again later.")
+
+    def _take_alone(self, number: str, call: Call) -> ticket_pb2.Ticket | None:
+        """None when another caller of this process is at it, or the same person was faster from another window."""
+        with self._lock:
+            if number in self._tried:
+                return None
+            self._tried.add(number)
+        try:
+            taken, changed = self._take(number, model.Command("claim"), call)
+            return taken if changed else None
+        finally:
+            with self._lock:
+                self._tried.discard(number)
 
     def _check_member(self, team: str, caller: model.Caller) -> None:
         known = [desk for desk in self._desks.all() if team in desk.teams]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from mongoengine import BinaryField, DateTimeField, DictField, Document, IntField, ListField, StringField
@@ -12,11 +12,13 @@ from pymongo.database import Database
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model
+from services.dispatch.fences import MOST, Fences
 from services.dispatch.handlers import Entry, Opened, Record, Said, say_again
 from services.runtime.mongo import available, ensure_indexes, insert_new, swap
 
 Row = dict[str, Any]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WITH_LAST = {"events": {"$slice": -1}}
 
 
@@ -60,6 +62,7 @@ class MongoTickets:
 
     def __init__(self, database: Database[Row]) -> None:
         self._rows: Collection[Row] = database["tickets"]
+        self._fences = Fences()
 
     @staticmethod
     def prepare() -> None:
@@ -101,22 +104,45 @@ class MongoTickets:
     def unsaid(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[Said]]]:
         """Through the sparse index of `unsaid_at`."""
         with available():
-            owing = self._rows.find({"unsaid_at": {"$lt": older_than}}, {"events": 1, "unsaid": 1}).limit(limit)
-            rows = list(owing.hint("unsaid_at"))
+            due = {"unsaid_at": {"$gt": _EPOCH, "$lt": older_than}}
+            rows = list(self._rows.find(due, {"events": 1, "unsaid": 1}).limit(limit))
         return [(row["_id"], _owed(row)) for row in rows]
 
     def page(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, ticket_pb2.Ticket]]:
-        """A range of the sparse index of `place` or `stage`, whose order is the queue's order."""
+        """A range of the sparse index of `place` or `stage`, whose order is the queue's order.
+
+        Read bite by bite: the embedded server reads a whole range before it cuts it to the limit. No hint: with one it
+        walks the whole index.
+        """
         begin, end = f"{prefix}|", f"{prefix}}}"
-        with available():
-            found = self._rows.find({field: {"$gt": begin + after, "$lt": end}}, {field: 1, **_WITH_LAST})
-            rows = list(found.sort(field, 1).limit(limit).hint(field))
+        rows: list[Row] = []
+        lower = begin + after
+        for fence in self._fences.bites(field, prefix, after, limit):
+            bound = {"$gt": lower, "$lt": end} if fence is None else {"$gt": lower, "$lte": begin + fence}
+            with available():
+                bite = self._rows.find({field: bound}, {field: 1, **_WITH_LAST}).sort(field, 1)
+                rows.extend(bite.limit(limit - len(rows)))
+            if len(rows) >= limit:
+                if fence is None:
+                    self._learn(field, prefix, lower, end)
+                break
+            if fence is not None:
+                lower = begin + fence
+        if rows and not after:
+            self._fences.take_down(field, prefix, rows[0][field][len(begin) :])
         return [(row[field][len(begin) :], _last(row)) for row in rows]
+
+    def _learn(self, field: str, prefix: str, lower: str, end: str) -> None:
+        """More waits here than anybody asked for at once: the next readers shall have fences."""
+        with available():
+            found = self._rows.find({field: {"$gt": lower, "$lt": end}}, {field: 1, "_id": 0}).sort(field, 1)
+            positions = [row[field][len(prefix) + 1 :] for row in found.limit(MOST)]
+        self._fences.put_up(field, prefix, positions)
 
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
         """Through the sparse index of `changed_at`."""
         with available():
-            rows = list(self._rows.find({"changed_at": {"$gte": instant}}, _WITH_LAST).hint("changed_at"))
+            rows = list(self._rows.find({"changed_at": {"$gte": instant}}, _WITH_LAST))
         return [_last(row) for row in rows]
 
 
