@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,11 @@ from typing import Any
 import pytest
 
 from deploy.local.play.stage import Stage
+from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
 from services.directory.compose import set_password_for_all
+from services.runtime.envelope import pack
+from services.runtime.legible import BODIES
+from services.runtime.message import Said
 from services.runtime.settings import Settings
 from tests.waiting import wait_for
 
@@ -118,6 +123,18 @@ def test_every_decision_stands_in_the_index() -> None:
     folder = ROOT / "services" / "adr"
     index = (folder / "README.md").read_text("utf-8")
     assert set(re.findall(r"\]\((\d{4}-[^)]+)\)", index)) == {file.name for file in folder.glob("[0-9]*.md")}
+
+
+def test_the_contracts_page_names_every_key_every_body_and_every_header() -> None:
+    page = (ROOT / "proto" / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z.]+)[^`]*` \| (\w+) \|", page, re.MULTILINE)
+    for start, kind in BODIES:
+        assert any(key.startswith(start) and body == kind.DESCRIPTOR.name for key, body in rows), start
+    said_by_us = Said("ticket.opened", TicketEvent(), "id", "DS1", cause="c", actor="a", traceparent="t")
+    packed = pack(said_by_us, "deskstream.tickets", "deskstream/dispatch", datetime(2026, 1, 1, tzinfo=UTC))
+    assert set(packed.headers) == set(
+        re.findall(r"^\| `(cloudEvents_\w+|traceparent|cause|actor)` \|", page, re.MULTILINE)
+    )
 
 
 @pytest.fixture(scope="module")
