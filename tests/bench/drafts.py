@@ -36,8 +36,8 @@ def submission(run: str, ordinal: int, received_at: datetime) -> Said:
         impact_scope="一个部门",
         grade="general",
     )
-    draft.requester.name, draft.requester.department = "孟慧", "市场部"
-    draft.requester.phone = "13700137001"
+    draft.requester.name, draft.requester.department = "来电人", "市场部"
+    draft.requester.phone = "13912345678"
     draft.occurred_at.FromDatetime(received_at)
     draft.received_at.FromDatetime(received_at)
     return Said(KEY, draft, event_id(draft.source_id, KEY), time=received_at, actor="bench")

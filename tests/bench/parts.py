@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psutil
 from pymongo import MongoClient
@@ -13,7 +14,7 @@ from rich.progress import Progress
 
 from deploy.local.play.stage import Stage
 from services.profile.calendars import calendars_of
-from services.profile.load import load
+from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
 from tests.bench import report_bench, sla_bench
@@ -32,23 +33,26 @@ def platform(folder: Path, sizes: Sizes, progress: Progress, *, stream: bool = T
     task = progress.add_task("platform starts", total=1)
     with Stage(folder, apart=True, edges=False, movable=False) as stage:
         progress.update(task, completed=1)
-        calendar = calendars_of(load(_POLICY / PROFILE).profile)["duty"]
-        received_at = reception_time(calendar, datetime.now(UTC))
+        desk = load(_POLICY / PROFILE)
+        received_at = reception_time(calendars_of(desk.profile)["duty"], datetime.now(UTC))
         body = submission("floor", 0, received_at).body.SerializeToString()
         task = progress.add_task("(a) floor", total=sizes.floor_events)
         floor = floor_events_per_s(stage.broker.uri, stage.database.uri, body, sizes.floor_events)
         progress.update(task, completed=sizes.floor_events)
         figures: dict[str, Any] = {"floor_events_per_s": round(floor), "ticket_bytes_submitted": len(body)}
         if stream:
-            figures |= _stream(stage, received_at, sizes, progress)
+            figures |= _stream(stage, desk, received_at, sizes, progress)
             figures["floor_ratio"] = round(figures["tickets_per_s"] / floor, 3)
         return figures
 
 
-def _stream(stage: Stage, received_at: datetime, sizes: Sizes, progress: Progress) -> dict[str, Any]:
+def _stream(
+    stage: Stage, desk: LoadedProfile, received_at: datetime, sizes: Sizes, progress: Progress
+) -> dict[str, Any]:
     client: MongoClient[dict[str, Any]] = MongoClient(stage.database.uri)
     prefix = stage.env.get("DESKSTREAM_DATABASE_PREFIX", "deskstream")
-    watch = Watch(client[f"{prefix}_reporting"], client[f"{prefix}_sla"], FIRST_GENERATION)
+    day = received_at.astimezone(ZoneInfo(desk.profile.profile.timezone)).strftime("%Y%m%d")
+    watch = Watch(client[f"{prefix}_reporting"], client[f"{prefix}_sla"], FIRST_GENERATION, day)
     publisher = Publisher(stage.broker.uri, source="deskstream/bench")
     run = Stream(publisher, watch, received_at)
     meter = Meter(_pids(stage))

@@ -16,7 +16,7 @@ from tests.bench.watch import Watch
 
 PER_SECOND = 30
 CHUNK = 100
-_STEADY_LOOK, _BUSY_LOOK = 0.01, 0.1
+_STEADY_LOOK, _BUSY_LOOK = 0.01, 0.2
 
 Progress = Callable[[int, int], None]
 """How many of how many have arrived."""
@@ -57,6 +57,7 @@ class Stream:
                 if ended.wait(max(begun + n / PER_SECOND - time.perf_counter(), 0)):
                     return
                 message = self._message(run, n)
+                self._watch.said(1)
                 said[n] = time.perf_counter()
                 self._publisher.publish([message])
 
@@ -70,8 +71,9 @@ class Stream:
             for first in range(0, tickets, chunk):
                 messages = [self._message(run, n) for n in range(first, min(first + chunk, tickets))]
                 while first + len(messages) - len(self._watch.arrived) > window:
-                    if ended.wait(_BUSY_LOOK / 4):
+                    if ended.wait(0.02):
                         return
+                self._watch.said(len(messages))
                 said.update(dict.fromkeys(range(first, first + len(messages)), time.perf_counter()))
                 self._publisher.publish(messages, timeout=60)
 
