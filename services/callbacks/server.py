@@ -34,12 +34,12 @@ class CallbackServicer(callbacks_pb2_grpc.CallbackServiceServicer):
         size = min(request.page_size if request.page_size > 0 else _PAGE, _LONGEST_PAGE)
         found = self._desk.queue(_person(), size, request.page_token, waiting=not request.callable_now)
         following = queue_place(found[-1]) if len(found) == size else ""
-        return pb.ListTasksResponse(tasks=[message_of(task, notes=True) for task in found], next_page_token=following)
+        return pb.ListTasksResponse(tasks=[message_of(task, private=True) for task in found], next_page_token=following)
 
     def GetTask(self, request: pb.GetTaskRequest, context: Any) -> pb.GetTaskResponse:
         """One task and what is to be asked."""
         task = self._desk.read(_person(), request.task_id)
-        return pb.GetTaskResponse(task=message_of(task, notes=True), questions=self._questions(task, ""))
+        return pb.GetTaskResponse(task=message_of(task, private=True), questions=self._questions(task, ""))
 
     def RecordAttempt(self, request: pb.RecordAttemptRequest, context: Any) -> pb.RecordAttemptResponse:
         """One try to reach the requester."""
@@ -47,13 +47,13 @@ class CallbackServicer(callbacks_pb2_grpc.CallbackServiceServicer):
         task = self._desk.record_attempt(
             _person(), request.task_id, request.expected_version, request.outcome, request.note, again
         )
-        return pb.RecordAttemptResponse(task=message_of(task, notes=True))
+        return pb.RecordAttemptResponse(task=message_of(task, private=True))
 
     def Complete(self, request: pb.CompleteRequest, context: Any) -> pb.CompleteResponse:
         """The answers of a call that reached the requester."""
         answers = [(answer.question, answer.value) for answer in request.answers]
         task = self._desk.complete(_person(), request.task_id, request.expected_version, answers, request.reason)
-        return pb.CompleteResponse(task=message_of(task, notes=True))
+        return pb.CompleteResponse(task=message_of(task, private=True))
 
     def GetSurvey(self, request: pb.GetSurveyRequest, context: Any) -> pb.GetSurveyResponse:
         """What the page behind a survey link asks."""

@@ -71,19 +71,23 @@ def brief_of_call(contact: intake_pb2.ContactRecorded, profile: str) -> bytes:
     ).SerializeToString()
 
 
-def message_of(task: Task, *, notes: bool) -> pb.CallbackTask:
-    """The task as a message; notes of attempts only where a person asked for the task (P14)."""
+def message_of(task: Task, *, private: bool) -> pb.CallbackTask:
+    """The task as a message; notes of attempts and how to call only where a person asked for the task (P14)."""
+    brief = sla_pb2.TicketBrief.FromString(task.brief)
+    if not private:
+        for field in ("phone", "im", "department"):
+            brief.requester.ClearField(field)
     told = pb.CallbackTask(
         task_id=task.id,
         version=task.version,
         kind=task.kind,
-        ticket=sla_pb2.TicketBrief.FromString(task.brief),
+        ticket=brief,
         status=_STATUS[task.status],
         opened_at=stamp(task.opened_at),
         due_at=stamp(task.due_at),
         not_before=stamp(task.not_before),
         attempts=[
-            pb.Attempt(at=stamp(one.at), outcome=one.outcome, by=_actor(one.by), note=one.note if notes else "")
+            pb.Attempt(at=stamp(one.at), outcome=one.outcome, by=_actor(one.by), note=one.note if private else "")
             for one in task.attempts
         ],
         roles=task.roles,
@@ -107,7 +111,7 @@ def word_about(
     """The message `key` about the task as it stands. Its id comes from the task and its version alone, so that whoever
     brings the step about, and however often, says the same message."""
     event = pb.CallbackEvent(
-        event=key.partition(".")[2], task=message_of(task, notes=False), actor=_actor(by), at=stamp(at)
+        event=key.partition(".")[2], task=message_of(task, private=False), actor=_actor(by), at=stamp(at)
     )
     return Word(
         id=named(task.id, key, task.number, task.version),

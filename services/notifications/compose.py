@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -62,8 +62,19 @@ def server(settings: Settings) -> Service:
 
 
 def keys_of(profiles: Profiles) -> frozenset[str]:
-    """Routing keys that any profile has a rule for."""
-    return frozenset(rule.on for loaded in profiles for rule in loaded.profile.notices.rules)
+    """Routing keys that any profile has a rule for, and those of the ticket events that can raise an alert it has."""
+    return frozenset(
+        key for loaded in profiles for rule in loaded.profile.notices.rules for key in _heard(rule, loaded)
+    )
+
+
+def _heard(rule: NoticeRule, loaded: LoadedProfile) -> Iterator[str]:
+    if not rule.on.startswith("alert."):
+        yield rule.on
+        return
+    yield from ("ticket.opened", "ticket.noted")
+    effect = "count_hand_back" if rule.on == "alert.hand_back_limit" else "route"
+    yield from (f"ticket.{row.event}" for row in loaded.profile.lifecycle.transitions if effect in row.effects)
 
 
 def desks_of(profiles: Profiles, survey_link: SurveyLink) -> Desks:

@@ -138,7 +138,8 @@ class Notices:
         if seen is None:
             return ()
         desk = self._desks(seen.profile)
-        rules = desk.rules.get(message.key, ())
+        alarmed = (rule for kind in seen.alerts for rule in desk.rules.get(f"alert.{kind}", ()))
+        rules = (*alarmed, *desk.rules.get(message.key, ()))
         if not rules:
             return ()
         found = policy.addressed(rules, seen, desk.people, desk.on_duty, lambda: desk.in_hours(seen.at))

@@ -56,6 +56,8 @@ class Facts:
     """The callback task an event is about; survey links are made from it."""
     anonymous: bool = False
     """The reporter's identity is hidden from staff (P12)."""
+    alerts: tuple[str, ...] = ()
+    """What of a ticket's event a supervisor must hear of, such as "unmatched" (C24, A6, C25)."""
     once: str = ""
     """What the requester is told of once, where several events are one cause to them, such as clocks armed again."""
 

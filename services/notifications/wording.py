@@ -2,8 +2,8 @@
 
 A template sees `ticket` (number, title, type, grade, state, team, project, priority, requester, assignee, engineer,
 project_manager, solution), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
-`recipient` and `survey_link`, each a text in the recipient's language, empty when the event says nothing of it.
-No telephone number, address or description is among them.
+`recipient`, `alert` and `survey_link`, each a text in the recipient's language, empty when the event says nothing of
+it. No telephone number, address or description is among them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,20 @@ from services.profile.lookups import Lookups
 
 LONGEST_TEXT = 10_000
 LONGEST_SUBJECT = 200
+
+_ALERTS = {
+    "unmatched": ("没有分流规则命中，请指派。", "No routing rule matched; please assign it."),
+    "seat_empty": (
+        "非服务时间且应急坐席无人值班，请安排人员。",
+        "Nobody is on duty at the emergency seat; please send somebody.",
+    ),
+    "hand_back_limit": ("转回次数已达上限，请协调。", "It has been handed back too often; please coordinate."),
+    "unsolved_after_close": (
+        "用户在工单关闭后反馈未解决，请联系用户并开新工单。",
+        "The requester says it is not solved, after it was closed; please call them and open a new ticket.",
+    ),
+}
+"""What each alert asks of its reader, in Chinese and English."""
 
 SurveyLink = Callable[[str], str]
 """Address of the survey page for a callback task."""
@@ -100,6 +114,7 @@ class Wording:
             "clock": label("clock", facts.clock, language),
             "due_at": f"{facts.due_at.astimezone(self._zone):%Y-%m-%d %H:%M}" if facts.due_at else "",
             "role": ", ".join(label("role", role, language) for role in facts.roles),
+            "alert": " ".join(_ALERTS[kind][language == "en"] for kind in facts.alerts if kind in _ALERTS),
             "reason": facts.reason,
             "satisfaction": facts.satisfaction,
             "desk": self._profile.profile.title.in_language(language),

@@ -27,6 +27,7 @@ _EVENTS = frozenset(
         f"callback.{event}"
         for event in ("due", "attempted", "rescheduled", "completed", "unsolved", "unreachable", "cancelled")
     }
+    | {f"alert.{kind}" for kind in ("unmatched", "seat_empty", "hand_back_limit", "unsolved_after_close")}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
 )
 

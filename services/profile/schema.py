@@ -206,7 +206,8 @@ class NoticeRule(Facet):
     """Event to roles (O5). The first matching rule per recipient and event sends."""
 
     on: str
-    """Routing key, e.g. "ticket.assigned" or "sla.breached"."""
+    """Routing key, e.g. "ticket.assigned" or "sla.breached"; or an alert that any event of a ticket may raise:
+    "alert.unmatched" (C24), "alert.seat_empty" (A6), "alert.hand_back_limit" (C25), "alert.unsolved_after_close"."""
     when: Condition = Condition()
     to: tuple[str, ...]
     """"requester", "assignee", "project_manager", "engineer", "team" (members of the ticket's team),

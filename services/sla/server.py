@@ -16,13 +16,16 @@ from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.handlers import Clocks, Utterance, acknowledge, at_risk
 from services.sla.policy.limits import deadline
+from services.sla.policy.steps import ALWAYS_MAY_ACKNOWLEDGE
 from services.sla.rulebook import Rulebook
 from services.sla.stream import brief_of, escalation_of, say_all, stamp, state_of
 
 NAME = pb.DESCRIPTOR.services_by_name["SlaService"].full_name
 ALLOW: Mapping[str, Allow] = {
     "GetClocks": "SIGNED_IN",
-    "ListAtRisk": "SIGNED_IN",
+    "ListAtRisk": frozenset(
+        {"specialist", "engineer", "project_manager", "administrator", "quality"} | ALWAYS_MAY_ACKNOWLEDGE
+    ),
     "PreviewDeadline": "SIGNED_IN",
     # Who may acknowledge depends on the chain of the ticket's profile; policy decides.
     "Acknowledge": "SIGNED_IN",
@@ -61,7 +64,7 @@ class Servicer(rpc.SlaServiceServicer):
         return pb.ListAtRiskResponse(
             items=[
                 pb.AtRisk(
-                    ticket=brief_of(timeline),
+                    ticket=_nameless(brief_of(timeline)),
                     clock=state_of(clock, self._rules_for(timeline.facts.newest.profile), now),
                     remaining_seconds=left,
                 )
@@ -113,3 +116,10 @@ class Servicer(rpc.SlaServiceServicer):
     def _now(self) -> datetime:
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _nameless(brief: pb.TicketBrief) -> pb.TicketBrief:
+    """A list of limits needs nobody's name or address (P1)."""
+    for field in ("name", "email"):
+        brief.requester.ClearField(field)
+    return brief

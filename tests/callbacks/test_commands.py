@@ -8,7 +8,7 @@ import pytest
 
 from services.callbacks.commands import Desk, Person
 from services.callbacks.model import Task
-from services.contracts.deskstream.v1 import callbacks_pb2
+from services.contracts.deskstream.v1 import callbacks_pb2, sla_pb2
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Missing, Refused
 from services.runtime.message import event_id
@@ -195,9 +195,11 @@ def test_a_cancelled_survey_takes_no_answer(world):
         world.desk.answer(TASK, HAPPY)
 
 
-def test_what_is_said_on_the_stream_carries_no_note(world):
+def test_what_is_said_on_the_stream_carries_neither_note_nor_telephone(world):
     """P14."""
     task = world.attempt("reached")
     event = callbacks_pb2.CallbackEvent.FromString(task.words[-1].body)
     assert task.attempts[0].note == "note"
     assert event.task.attempts[0].note == ""
+    assert (event.task.ticket.requester.phone, event.task.ticket.requester.im) == ("", "")
+    assert sla_pb2.TicketBrief.FromString(task.brief).requester.phone

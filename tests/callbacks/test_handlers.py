@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contracts.deskstream.v1 import callbacks_pb2, ticket_pb2
+from services.contracts.deskstream.v1 import callbacks_pb2, sla_pb2, ticket_pb2
 from services.runtime.message import Heard
 from tests.callbacks.world import (
     CONFIRMED,
@@ -153,7 +153,8 @@ def test_a_call_missed_after_more_than_ten_rings_opens_a_task():
     [(task, word)] = hearing(FakeTasks()).hear([missed_call(rings=11)], NOON)
     assert (task.id, task.kind, word.key) == ("call/call-7", "missed_call", "callback.due")
     event = callbacks_pb2.CallbackEvent.FromString(word.body)
-    assert event.task.ticket.requester.phone == "+8613900139000"
+    assert event.task.ticket.requester.phone == ""
+    assert sla_pb2.TicketBrief.FromString(task.brief).requester.phone == "+8613900139000"
 
 
 def test_a_call_given_up_after_ten_rings_opens_none():

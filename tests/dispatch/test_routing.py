@@ -23,9 +23,9 @@ def routed(**said: object) -> Decision:
     return routing
 
 
-def changed(**routing: object) -> Desk:
-    """The itss desk with other routing."""
-    loaded = load(POLICY / "itss_desk")
+def changed(name: str = "itss_desk", **routing: object) -> Desk:
+    """A shipped desk with other routing."""
+    loaded = load(POLICY / name)
     profile = loaded.profile.model_copy(update={"routing": loaded.profile.routing.model_copy(update=routing)})
     return Desk(profile, "changed", loaded.roster)
 
@@ -99,3 +99,20 @@ def test_a_request_told_in_a_call_is_responded_to_when_it_opens():
     assert opened.ticket.milestones["responded"] == MORNING
     (opened,) = open_ticket(desk(), wanted, MORNING, MORNING)
     assert "responded" not in opened.ticket.milestones
+
+
+def test_an_unmatched_ticket_raises_one_alert():
+    """C24: told to the supervisor by the notices; the two events of one opening raise it once."""
+    wanted = wire.request_from(request(profile="generic_desk", type="fault", grade="general"))
+    events = open_ticket(changed("generic_desk", rules=()), wanted, MORNING, MORNING)
+    assert len(events) == 2
+    raised = [change.new for event in events for change in event.changes if change.field == "alert"]
+    assert (events[-1].ticket.team, raised) == ("supervisors", ["unmatched"])
+
+
+def test_an_empty_emergency_seat_raises_an_alert():
+    """A6"""
+    manned = open_ticket(desk(), wire.request_from(request()), NIGHT, NIGHT)
+    assert [change for event in manned for change in event.changes if change.field == "alert"] == []
+    empty = open_ticket(desk(), wire.request_from(request(accused="wu.hao")), NIGHT, NIGHT)
+    assert [change.new for event in empty for change in event.changes if change.field == "alert"] == ["seat_empty"]

@@ -206,7 +206,7 @@ def test_the_third_hand_back_raises_the_alarm():
         if other:
             tale.does("zhang.qiang", "reassign", target=other)
             tale.does(other, "begin")
-    assert "hand_back_limit" in [change.field for change in tale.events[-1].changes]
+    assert ("alert", "hand_back_limit") in [(change.field, change.new) for change in tale.events[-1].changes]
 
 
 def test_a_generic_desk_dispatches_by_rule_on_arrival():

@@ -152,6 +152,18 @@ def test_an_unsolved_callback_reopens_once(tickets):
     assert (ticket.state, ticket.cycle) == ("reopened", 1)
 
 
+def test_not_solved_said_after_closing_is_noted_once_and_told_to_a_manager(tickets):
+    """F13, section 5.1: closed is an end; the answer is not lost, and somebody hears that a new ticket is due."""
+    number = "DS20250610-000001"
+    commands, stream = solved(tickets, number, Ears()), Stream(desks(), tickets)
+    stream.callbacks([callback(number, "unreachable")], LATER)
+    commands.act(number, Command("close"), call("wang.fang", "c"))
+    said = stream.callbacks([callback(number, "unsolved"), callback(number, "unsolved", cause="again")], LATER)
+    ticket = tickets.load([number])[number].latest
+    assert (ticket.state, ticket.cycle, ticket.callback) == ("closed", 0, "unsolved")
+    assert [(each.key, each.body.changes[-1].new) for each in said] == [("ticket.noted", "unsolved_after_close")]
+
+
 def test_the_same_idempotency_key_acts_once(tickets):
     number, ears = "DS20250610-000001", Ears()
     Stream(desks(), tickets).requests([received(number)], MORNING)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contracts.deskstream.v1 import common_pb2, sla_pb2
+from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
 from services.notifications import facts as reading
 from services.notifications.handlers import settle
 from services.notifications.model import Result
@@ -137,7 +138,7 @@ def test_the_person_complained_about_is_not_told():
 def test_an_event_without_a_rule_is_passed_over_before_it_is_decoded(monkeypatch):
     monkeypatch.setattr(reading, "facts_of", None)
     kept = FakeDeliveries()
-    opened = Heard("1", "ticket.opened", b"\xff nonsense", NUMBER)
+    opened = Heard("1", "ticket.accepted", b"\xff nonsense", NUMBER)
     handlers = notices(kept)
     begun = time.perf_counter()
     handlers.hear([opened] * 100_000, NOON)
@@ -174,3 +175,19 @@ def test_the_other_profiles_have_templates_that_render(event):
     for name in ("generic_desk", "it_callcentre_levels"):
         notices(kept).hear([on_ticket(event, profile=name)], NOON)
     assert all(one.subject and one.text for one in kept.kept.values())
+
+
+def test_a_ticket_no_rule_matched_is_told_to_the_supervisor_at_once():
+    """C24, A6, C25: whichever event brings it about; the same alert in both languages."""
+    for event, kind, word in (
+        ("opened", "unmatched", "分流规则"),
+        ("reopened", "seat_empty", "应急坐席"),
+        ("noted", "unsolved_after_close", "新工单"),
+    ):
+        heard = on_ticket(event)
+        body = heard.decode(ticket_pb2.TicketEvent)
+        body.changes.add(field="alert", new=kind)
+        alerts = [one for one in told(replace(heard, body=body.SerializeToString())) if one.template == "alert"]
+        assert alerts, kind
+        assert all(word in one.text for one in alerts)
+    assert [one.template for one in told(on_ticket("opened"))] == []

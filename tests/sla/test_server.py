@@ -91,6 +91,9 @@ def test_the_list_at_risk_shows_the_overdue_with_negative_time(desk):
     desk.breach()
     [item] = desk.stub("team_leader").ListAtRisk(pb.ListAtRiskRequest(within_seconds=60, team="desk")).items
     assert (item.clock.clock, item.remaining_seconds) == ("response", -60)
+    assert (item.ticket.requester.name, item.ticket.requester.phone) == ("", "")
+    with pytest.raises(grpc.RpcError, match="PERMISSION_DENIED"):
+        desk.stub("requester").ListAtRisk(pb.ListAtRiskRequest(within_seconds=60))
     assert not desk.stub("team_leader").ListAtRisk(pb.ListAtRiskRequest(within_seconds=60, team="erp")).items
 
 

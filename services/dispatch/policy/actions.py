@@ -9,7 +9,7 @@ from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Even
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.everywhere import EVERYWHERE, claim, may_everywhere
 from services.dispatch.policy.guards import GUARDS, Wish
-from services.dispatch.policy.taking import said, take
+from services.dispatch.policy.taking import ALERT, said, take
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Transition
 
@@ -67,7 +67,7 @@ def _alarms(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
     """C25: the hand-back that reaches the profile's limit says so."""
     limit = desk.profile.routing.hand_back_limit
     if before.hand_backs < limit <= after.hand_backs:
-        return (Change("hand_back_limit", str(limit), "reached"),)
+        return (Change(ALERT, "", "hand_back_limit"),)
     return ()
 
 
@@ -130,6 +130,12 @@ def _may_claim(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> boo
         return False
 
 
+_TOO_LATE = (
+    "用户在工单关闭后反馈未解决；已关闭的工单不再重开，请联系用户并开新工单。"
+    "The requester says it is not solved, after the ticket was closed; it stays closed: call them and open a new one."
+)
+
+
 def joined(ticket: Ticket, told: str, now: datetime) -> Event:
     """A20: the requester came back about this ticket; counted, noted, and the owner hears of it."""
     after = replace(ticket, repeat_contacts=ticket.repeat_contacts + 1)
@@ -139,10 +145,18 @@ def joined(ticket: Ticket, told: str, now: datetime) -> Event:
 def callback_heard(desk: Desk, ticket: Ticket, outcome: str, cycle: int, actor: Actor, now: datetime) -> Event | None:
     """The callback's outcome on the ticket (F2, F13): "completed", "unreachable" or "unsolved", which reopens it.
 
-    None when it is about an earlier cycle, already known, or the ticket has ended otherwise.
+    None when it is about an earlier cycle, already known, or the ticket has ended otherwise. An answer that comes after
+    the ticket was closed is kept and told to a manager: closed is an end (section 5.1), so a new ticket is due.
     """
-    if cycle != ticket.cycle or ticket.callback == outcome or ticket.ended:
+    if cycle != ticket.cycle or ticket.callback == outcome:
         return None
+    if ticket.ended:
+        if outcome != "unsolved" or ticket.phase != "closed":
+            return None
+        by, told = Actor(actor.id or SYSTEM.id, "system"), Change(ALERT, "", "unsolved_after_close")
+        return said(
+            ticket, replace(ticket, callback=outcome), "noted", "callback_unsolved", by, now, _TOO_LATE, (told,)
+        )
     reached = outcome in ("completed", "unreachable")
     marks = {"called_back": now} if reached else {}
     if outcome == "completed":

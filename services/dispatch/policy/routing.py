@@ -12,6 +12,13 @@ OUT_OF_HOURS = "out_of_hours"
 """Name under which the emergency seat stands in a decision, where a rule's id would."""
 
 
+def alert(decision: Decision | None) -> str:
+    """What a supervisor must hear of: no rule matched (C24), or nobody is on the emergency seat (A6); else empty."""
+    if decision is None or decision.assignee:
+        return ""
+    return {"": "unmatched", OUT_OF_HOURS: "seat_empty"}.get(decision.rule, "")
+
+
 def facts_of(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, str]:
     """What the rules may look at, as text."""
     return {

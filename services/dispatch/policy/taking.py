@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,9 +10,13 @@ from services.dispatch.model import Actor, Caller, Change, Command, Event, Ticke
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.effects import EFFECTS
 from services.dispatch.policy.guards import GUARDS, Wish
+from services.dispatch.policy.routing import alert
 from services.dispatch.policy.values import demand, with_values
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Transition
+
+ALERT = "alert"
+"""Change that is no value of the ticket but news for a supervisor; notices have rules for it (O5)."""
 
 _AUDITED = (
     *("state", "type", "entry", "project", "title", "description", "impact_scope", "grade", "team", "assignee"),
@@ -73,8 +77,15 @@ def said(
         ticket=ticket,
         from_state=before.state,
         reason=reason,
-        changes=(*changes(before, ticket), *extra),
+        changes=(*changes(before, ticket), *_alerts(before, ticket), *extra),
     )
+
+
+def _alerts(before: Ticket, after: Ticket) -> Iterator[Change]:
+    """Once per decision: the two events of one opening may decide alike."""
+    kind, old, new = alert(after.routing), before.routing, after.routing
+    if kind and new and not (old and old.at == new.at and alert(old) == kind):
+        yield Change(ALERT, "", kind)
 
 
 def changes(before: Ticket, after: Ticket) -> tuple[Change, ...]:
