@@ -55,3 +55,10 @@ class Attachments:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        # Only then the name is durable too: the receipt that follows refers to it.
+        for folder in (path.parent, path.parent.parent):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

@@ -17,7 +17,7 @@ from services.kernel.clock import Clock
 from services.kernel.errors import DeskstreamError, Unavailable
 from services.runtime import telemetry
 from services.runtime.message import Said
-from services.runtime.outbox import relay
+from services.runtime.outbox import Relaying
 
 _log = telemetry.get_log("intake")
 _taken = telemetry.counter("deskstream_intake_requests", "Drafts by channel and outcome")
@@ -55,8 +55,7 @@ class Desk:
         self._queue_lock = threading.Lock()
         self._serving = threading.Lock()
         self._silent_until = 0.0
-        self._ending = threading.Event()
-        self._relay: threading.Thread | None = None
+        self._relay: Relaying | None = None
 
     def submit(self, draft: RequestDraft, actor: str = "") -> Taken:
         """The receipt; Refused names every faulty field (A7), Unavailable when the database is away.
@@ -125,20 +124,10 @@ class Desk:
 
     def start_relay(self, seconds: float) -> None:
         """Says what crashes left unsaid, every so many seconds, until close()."""
-        self._relay = threading.Thread(target=self._relaying, args=(seconds,), name="intake-relay", daemon=True)
-        self._relay.start()
-
-    def _relaying(self, seconds: float) -> None:
-        while not self._ending.wait(seconds):
-            try:
-                while relay(self.receipts, self._publisher.publish, self.clock.now()) and not self._ending.is_set():
-                    continue
-            except Unavailable as away:
-                _log.warning("relay_waits", why=away.message)
+        self._relay = Relaying(self.receipts, self._publisher.publish, self.clock.now, seconds)
 
     def close(self) -> None:
         """Ends the relay and the publisher."""
-        self._ending.set()
         if self._relay is not None:
-            self._relay.join(timeout=5)
+            self._relay.close()
         self._publisher.close()

@@ -20,7 +20,7 @@ from services.profile.schema import Label, Profile
 Time = Literal["occurred_at", "received_at"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2028\u2029\ufeff]")
-_LINE = re.compile(r"^\s*[*·\-]?\s*([^\s:：][^:：\n]{0,40}?)\s*[:：]\s*(\S.*?)\s*$", re.MULTILINE)
+_LINE = re.compile(r"[*·\-]?\s*([^\s:：][^:：]{0,40}?)\s*[:：]\s*(\S.*)")
 FREE_TEXT = frozenset({Channel.CHANNEL_EMAIL, Channel.CHANNEL_IM})
 """Channels whose users see no form: lines such as "影响范围：全楼" are read as form fields there."""
 
@@ -149,7 +149,11 @@ def _clean_texts(draft: RequestDraft) -> None:
 def _read_lines(draft: RequestDraft, profile: Profile) -> None:
     """Form fields written as lines of free text; a value the draft already has stays."""
     labels = {text.casefold(): f for f in profile.form for text in (f.label.zh, f.label.en)}
-    for found in _LINE.finditer(draft.description):
+    # Line by line: an expression over all of it would take the square of its length over blank lines.
+    for line in draft.description.split("\n"):
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            continue
         field = labels.get(found[1].casefold())
         readable = field is not None and field.kind != "time" and field.name != "description"
         if field is not None and readable and not get_field(draft, field.name):

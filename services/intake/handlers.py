@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from services.contracts.deskstream.v1.common_pb2 import Channel
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft, RequestJoined, RequestReceived
 from services.intake.drafts import channel_name, moment, normalised, receipt_id, stamp
-from services.intake.judgement import judge
+from services.intake.judgement import judge, judge_whole
 from services.intake.model import CallWords, Contact, Receipt
 from services.intake.numbers import Numbers
 from services.kernel.errors import Fault, Missing, Unavailable
@@ -136,10 +136,14 @@ class Reception:
         return [one for one in told if one is not None]
 
     def _judge(self, each: Incoming, now: datetime) -> _Sound | TurnedAway:
+        if faults := judge_whole(each.draft):
+            return TurnedAway(each.draft, faults)
         try:
             profile = self._profiles.get(each.draft.profile)
         except Missing as missing:
-            return TurnedAway(each.draft, (Fault("profile", f"没有规则集“{each.draft.profile}”。", missing.message),))
+            return TurnedAway(
+                each.draft, (Fault("profile", f"没有规则集“{each.draft.profile[:60]}”。", missing.message),)
+            )
         draft = normalised(each.draft, profile.lookups, each.at)
         if draft.backfilled:
             # Who and when of a later entry (H9): its original time stays in received_at.

@@ -10,13 +10,33 @@ from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.intake.drafts import DIRECT, REQUESTER, channel_name, get_field, moment
 from services.intake.policy import judge_times
 from services.intake.requesters import phone_has_form
-from services.kernel.errors import Fault
+from services.kernel.errors import Fault, Refused
 from services.profile.schema import FormField, Profile
+from services.runtime.message import check_times
 
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _LONGEST = {"title": 200, "description": 4000, "source_id": 500, "impact_scope": 500, "accused": 200}
+MOST_BYTES = 128 * 1024
+"""Of a whole draft; what is over it is refused unread, as cleaning and reading it would take time."""
 _MOST_FIELDS, _LONGEST_FIELDS, _MOST_ATTACHMENTS = 50, 4000, 20
+
+
+def judge_whole(draft: RequestDraft) -> tuple[Fault, ...]:
+    """What makes a draft not worth a closer look: its size, and times that are none."""
+    if draft.ByteSize() > MOST_BYTES:
+        return (
+            Fault(
+                "body",
+                f"请求超过{MOST_BYTES}字节，请缩短或作为附件提交。",
+                f"The request has more than {MOST_BYTES} bytes; shorten it or attach what is long.",
+            ),
+        )
+    try:
+        check_times(draft)
+    except Refused as refused:
+        return (Fault(refused.field, "时间不在1970年至2200年之间，请核对。", refused.message),)
+    return ()
 
 
 def judge(draft: RequestDraft, profile: Profile, now: datetime) -> tuple[Fault, ...]:
@@ -72,7 +92,8 @@ def _bounds(draft: RequestDraft) -> Iterator[Fault]:
             f"There are more than {_MOST_ATTACHMENTS} attachments; send fewer.",
         )
     for one in draft.attachments:
-        if not one.reference or len(one.reference) > 500 or len(one.name) > 200 or not _SHA256.fullmatch(one.sha256):
+        too_long = len(one.reference) > 500 or len(one.name) > 200 or len(one.media_type) > 100
+        if not one.reference or too_long or not _SHA256.fullmatch(one.sha256):
             yield Fault(
                 "attachments",
                 "附件须有引用地址（500字以内）、名称（200字以内）和SHA-256。",

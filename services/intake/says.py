@@ -29,8 +29,9 @@ def faults_of(refused: Refused) -> tuple[Fault, ...]:
 
 def request_refused(channel: str, draft: RequestDraft, faults: tuple[Fault, ...], cause: str, at: datetime) -> Said:
     """Tells that a draft was turned away, and why."""
-    told = [FieldFault(field=f.field, message_zh=f.zh, message_en=f.en) for f in faults]
-    body = RequestRefused(channel=draft.channel, source_id=draft.source_id, faults=told)
+    # A refused draft may be anything: what is said of it stays small.
+    told = [FieldFault(field=f.field[:100], message_zh=f.zh[:500], message_en=f.en[:500]) for f in faults]
+    body = RequestRefused(channel=draft.channel, source_id=draft.source_id[:500], faults=told)
     key = f"request.refused.{channel or channel_name(draft.channel)}"
     return Said(key=key, body=body, id=event_id(cause, key, draft.source_id), time=at, cause=cause)
 

@@ -74,5 +74,6 @@ def _as_told_by(principal: Principal, given: pb.RequestDraft) -> pb.RequestDraft
     draft.requester.id = principal.id
     draft.requester.name = principal.name or draft.requester.name
     draft.backfilled = False
+    draft.recorder = ""
     draft.ClearField("received_at")
     return draft

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -23,6 +24,7 @@ from services.runtime import telemetry
 _log = telemetry.get_log("intake")
 _mails = telemetry.counter("deskstream_intake_mails", "Mails by outcome")
 _AT_ONCE = 16
+_LATER = "451 4.3.0 The desk cannot take mails just now; send it again later."
 
 
 class MailDoor:
@@ -50,6 +52,12 @@ class MailDoor:
         raw, sender = envelope.content, (envelope.mail_from or "").strip("<>")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.take, raw, sender, profile)
 
+    async def handle_exception(self, error: Exception) -> str:
+        """A bug of ours is no reason to turn a mail away for good, nor to tell its sender about our insides."""
+        _log.error("mail_failed", exc_info=error)
+        _mails.add(1, {"outcome": "failed"})
+        return _LATER
+
     def take(self, raw: bytes, sender: str, profile: str) -> str:
         """The SMTP reply for a mail to this profile's desk."""
         reply, outcome = self._take(raw, sender, profile)
@@ -69,14 +77,14 @@ class MailDoor:
             draft.in_reply_to = draft.in_reply_to or self._thread_of(mail)
             taken = self._desk.submit(draft)
         except Refused as refused:
-            self._desk.tell_refused(draft, refused, f"email/{draft.source_id or hash(raw)}")
+            self._desk.tell_refused(draft, refused, f"email/{draft.source_id or sha256(raw).hexdigest()}")
             _log.info("mail_refused", message_id=draft.source_id, fields=[fault.field for fault in refused.faults])
             return f"554 5.6.0 {_ascii(refused.message)}", "refused"
         except Missing as missing:
             return f"554 5.6.0 {_ascii(missing.message)}", "refused"
         except Unavailable as away:
             _log.warning("mail_put_off", why=away.message)
-            return "451 4.3.0 The desk cannot take mails just now; send it again later.", "put_off"
+            return _LATER, "put_off"
         return f"250 2.0.0 Taken as {taken.receipt.number}", "repeated" if taken.repeated else "taken"
 
     def _thread_of(self, mail: Mail) -> str:

@@ -15,7 +15,7 @@ class IntakeWorker:
     name = "intake"
     handlers: Hearing = Given()
 
-    @batches(queue="intake.requests", size=200, wait_ms=20, prefetch=400)  # type: ignore[untyped-decorator]  # nameko ships no types
+    @batches(queue="intake.requests", size=400, wait_ms=5, prefetch=800)  # type: ignore[untyped-decorator]  # nameko ships no types
     def requests(self, batch: Sequence[Heard]) -> Iterable[Said]:
         """Drafts and call events, as they come."""
         return self.handlers.hear(batch)

@@ -75,7 +75,7 @@ class Profiles:
         """The profile of that name, the default one for an empty name; Missing when there is none."""
         wanted = name or self._default
         if wanted not in self._by_name:
-            raise Missing(f'There is no profile "{wanted}"; name one of: {", ".join(self._by_name)}.')
+            raise Missing(f'There is no profile "{wanted[:60]}"; name one of: {", ".join(self._by_name)}.')
         return self._by_name[wanted]
 
     def __iter__(self) -> Iterator[LoadedProfile]:

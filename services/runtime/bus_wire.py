@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from amqp.exceptions import FrameSyntaxError
 from amqp.serialization import dumps
 
 from services.runtime.envelope import Packet
@@ -60,7 +61,11 @@ def _table(headers: Mapping[str, object]) -> bytes:
             plain += (_short(name), b"S", struct.pack(">I", len(raw)), raw)
         else:
             # Rare kinds (counts, lists of keys, whatever an adapter sent) go the library's way, as a table of one.
-            plain.append(dumps("F", ({name: _speakable(value)},))[4:])
+            try:
+                plain.append(dumps("F", ({name: _speakable(value)},))[4:])
+            except (FrameSyntaxError, struct.error, TypeError, ValueError):
+                # What the library reads it cannot always write; a header nobody knows must not stop the queue.
+                plain.append(dumps("F", ({name: str(value)[:1000]},))[4:])
     table = b"".join(plain)
     return struct.pack(">I", len(table)) + table
 

@@ -20,6 +20,9 @@ PARKED_AT = "parked_at"
 PARKED_TRACE = "parked_trace"
 
 
+_LONGEST_ID = 255
+
+
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A message as it goes over the wire, independent of the client library."""
@@ -65,6 +68,9 @@ def open_envelope(
 ) -> Heard:
     """The message of a delivery. Never raises: whatever cannot be read is left empty for the handler to judge."""
     told = _text(headers.get("cloudEvents_id")) or message_id
+    if len(told.encode()) > _LONGEST_ID:
+        # It could not be parked under this id: AMQP's own field for it is shorter.
+        told = str(uuid5(NAMESPACE_URL, told))
     # An adapter that names no id: the same bytes are the same message, so a redelivery meets itself.
     known = told or str(uuid5(NAMESPACE_URL, routing_key + "\n" + hashlib.sha256(body).hexdigest()))
     attempt = headers.get(ATTEMPT, 1)
@@ -113,9 +119,9 @@ def _instant(value: object) -> datetime:
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         at = datetime.fromisoformat(_text(value))
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return datetime(1970, 1, 1, tzinfo=UTC)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _new_trace(known: str) -> str:

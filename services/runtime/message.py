@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kernel.errors import Refused
 
@@ -23,6 +24,7 @@ JSON = "application/json"
 
 # Fixed for ever: another value would give redelivered messages new ids.
 _EVENTS = UUID("6f1c5a52-8d0e-5b7a-9c43-1f6d2b7e9a10")
+_LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -33,6 +35,25 @@ def event_id(cause: str, key: str, subject: str = "", ordinal: int = 0) -> str:
     `ordinal` tells apart several messages of one key and subject that one cause brings about.
     """
     return str(uuid5(_EVENTS, f"{cause}\n{key}\n{subject}\n{ordinal}"))
+
+
+def check_times(message: Message) -> None:
+    """Refused when a time in it, at any depth, lies outside the years 1970 to 2200.
+
+    The wire carries times that no calendar can reckon with; strangers' messages are looked through before they count.
+    """
+    for part, value in message.ListFields():
+        if part.message_type is None:
+            continue
+        if part.message_type.GetOptions().map_entry:
+            many = [one for one in value.values() if isinstance(one, Message)]
+        else:
+            many = value if part.is_repeated else [value]
+        for one in many:
+            if not isinstance(one, Timestamp):
+                check_times(one)
+            elif not 0 <= one.seconds < _LATEST or not 0 <= one.nanos < 10**9:
+                raise Refused(f"{part.name} is no time of the years 1970 to 2200; check it.", field=part.name)
 
 
 @dataclass(frozen=True, slots=True)

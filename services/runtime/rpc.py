@@ -22,6 +22,7 @@ from services.runtime import telemetry
 from services.runtime.calls import channel
 from services.runtime.failures import status_for
 from services.runtime.identity import Principal, Verifier
+from services.runtime.message import check_times
 from services.runtime.settings import Settings
 
 __all__ = ["Allow", "RunningServer", "Service", "caller", "channel", "serve"]
@@ -156,6 +157,7 @@ class _Gate(grpc.ServerInterceptor):
     def _once(self, behaviour: Any, request: Any, context: Any, method: str, metadata: Mapping[str, Any]) -> Any:
         with _Call(method, context, metadata):
             self._admit(method, context, metadata)
+            check_times(request)
             return behaviour(request, context)
 
     def _stream(

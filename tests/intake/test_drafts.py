@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from services.intake.channels.web import draft_from, values_from
 from services.intake.credentials import HIDDEN, redact
 from services.intake.drafts import clean, get_field, normalised
 from services.intake.forms import form_of
-from services.intake.judgement import judge
+from services.intake.judgement import judge, judge_whole
 from services.intake.requesters import phone_has_form
 from services.kernel.errors import Refused, Unavailable
 from tests.intake.world import NOW, draft, profiles
@@ -108,6 +109,7 @@ def test_the_form_of_a_telephone_number(number: str, good: bool) -> None:
         lambda one: one.attachments.extend([Attachment(reference="a:b")] * 21),
         lambda one: one.attachments.add(name="without a reference"),
         lambda one: one.attachments.add(reference="a:b", sha256="xyz"),
+        lambda one: one.attachments.add(reference="a:b", media_type="x" * 101),
     ],
 )
 def test_everything_has_bounds_and_one_fault_names_what_is_wrong(change) -> None:
@@ -149,15 +151,16 @@ def test_a_filled_form_becomes_a_draft_in_the_desks_own_time() -> None:
     assert get_field(one, "contact") == "8001"
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"{", b'{"name": {}}', b"\xff", b"x" * 300_000])
+@pytest.mark.parametrize("body", [b'{"name": "\\ud800"}', b"[1]", b"{", b'{"name": {}}', b"\xff", b"x" * 300_000])
 def test_a_body_that_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(Refused):
         values_from(body, "application/json")
 
 
-def test_a_time_that_is_none_is_refused_with_its_field() -> None:
+@pytest.mark.parametrize("written", ["yesterday", "0001-01-01T00:00", "9999-12-31T23:59-14:00"])
+def test_a_time_that_is_none_is_refused_with_its_field(written: str) -> None:
     with pytest.raises(Refused) as refused:
-        draft_from({"occurred_at": "yesterday"}, ITSS.profile, "x")
+        draft_from({"occurred_at": written}, ITSS.profile, "x")
     assert refused.value.field == "occurred_at"
 
 
@@ -185,3 +188,31 @@ def test_files_are_kept_once_and_the_folder_has_a_bound(tmp_path: Path) -> None:
         store.put("x", "text/plain", b"abc")
     with pytest.raises(Unavailable):
         Attachments(tmp_path / "a", most_bytes=10).put("x", "text/plain", b"abc")
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + "\n" * 100_000 + "b", "a: b" + " " * 100_000 + "c", ("a:" + " " * 300 + "\n") * 300]
+)
+def test_no_text_takes_the_square_of_its_length_to_read(text: str) -> None:
+    """Blank lines once took minutes; anybody may send them."""
+    begun = time.process_time()
+    normalised(mail(text, name="何洁"), GENERIC.lookups, NOW)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: setattr(one, "description", "x" * 200_000),
+        lambda one: one.attachments.add(reference="a:b", media_type="x" * 200_000),
+        lambda one: setattr(one.received_at, "seconds", 10**18),
+        lambda one: setattr(one.occurred_at, "seconds", 253402300799),
+        lambda one: setattr(one.occurred_at, "nanos", -1),
+    ],
+)
+def test_what_is_too_large_or_at_no_time_is_refused_unread(change) -> None:
+    one = draft()
+    assert judge_whole(one) == ()
+    change(one)
+    [fault] = judge_whole(one)
+    assert fault.field in ("body", "received_at", "occurred_at")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.contracts.deskstream.v1.ticket_pb2 import Ticket, TicketEvent
 from services.kernel.errors import Refused
-from services.runtime.envelope import again, open_envelope, pack
+from services.runtime.bus_wire import frames
+from services.runtime.envelope import Packet, again, open_envelope, pack
 from services.runtime.message import MAX_BODY_BYTES, Heard, Said, event_id
 
 _OURS = [f"cloudEvents_{name}" for name in ("id", "time", "subject", "source")]
@@ -150,3 +151,22 @@ def test_a_copy_for_retry_keeps_its_key_and_routes_to_nobody_else() -> None:
     for packet in (once, twice):
         assert packet.headers == {"cause": "c", "mine": 7, "deskstream_key": "ticket.opened", "deskstream_attempt": 2}
         assert (packet.message_id, packet.content_type) == ("m-1", "text/x")
+
+
+def test_an_id_that_the_wire_cannot_carry_back_gets_a_short_one() -> None:
+    """Such a message could not be parked, and would have come again and again."""
+    heard = open_envelope("request.submitted.web", b"", {"cloudEvents_id": "长" * 200}, "", "")
+    assert heard.id == open_envelope("request.submitted.web", b"", {"cloudEvents_id": "长" * 200}, "", "").id
+    assert frames(again(heard, "x", "q", {}), 1, 131072)
+
+
+@pytest.mark.parametrize("told", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon", 7])
+def test_a_time_of_the_envelope_nobody_can_reckon_with_is_no_time(told: object) -> None:
+    assert open_envelope("k", b"", {"cloudEvents_time": told}, "", "").time.year == 1970
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {"deep": {"at": datetime(2026, 1, 1, tzinfo=UTC), "what": object()}}, 10**40]
+)
+def test_a_header_that_cannot_be_written_does_not_stop_the_queue(value: object) -> None:
+    assert frames(Packet("x", "k", b"", {"odd": value}, "id"), 1, 131072)

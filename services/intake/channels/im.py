@@ -85,6 +85,8 @@ def message_from(opened: bytes, profile: str) -> ImMessage:
     """The message inside an opened callback; Refused when it is no JSON object."""
     try:
         told: Any = json.loads(opened)
+        # Half characters (\ud800) pass for JSON and can be stored nowhere.
+        json.dumps(told, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):

@@ -10,6 +10,8 @@ import json
 import resource
 import struct
 import sys
+import traceback
+from types import TracebackType
 from typing import BinaryIO
 
 from services.intake.channels.email import read
@@ -24,8 +26,15 @@ def put(pipe: BinaryIO, content: bytes) -> None:
     pipe.flush()
 
 
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # Where it went wrong, not the words of the mail that an exception may quote (P14).
+    traceback.print_tb(trace)
+    print(f"the mail reader ended: {kind.__name__}", file=sys.stderr)
+
+
 def main() -> None:
     """Reads mails until the pipe closes."""
+    sys.excepthook = _last_words
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # No file may be written whatever a parser is talked into; pipes are not concerned.
@@ -41,7 +50,8 @@ def main() -> None:
             put(outlet, b"")
             continue
         files = [{"name": f.name, "media_type": f.media_type, "size": len(f.content)} for f in mail.files]
-        put(outlet, json.dumps({**mail.head(), "files": files}).encode("utf-8", "replace"))
+        # Raw bytes in headers came this far as half characters; nobody behind can store them.
+        put(outlet, json.dumps({**mail.head(), "files": files}, ensure_ascii=False).encode("utf-8", "replace"))
         put(outlet, b"".join(file.content for file in mail.files))
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from services.intake.channels.email import File, Mail
-from services.kernel.errors import Refused
+from services.kernel.errors import Refused, Unavailable
 
 TIME_LIMIT = 15.0
 _START_LIMIT = 60.0
@@ -35,7 +35,10 @@ class MailReader:
         return self._child.pid if self._child is not None and self._child.poll() is None else 0
 
     def read(self, raw: bytes) -> Mail:
-        """The mail; Refused with the remedy when it cannot be read within the limits of time and memory."""
+        """The mail; Refused with the remedy when it cannot be read within the limits of time and memory.
+
+        Unavailable when the child does not even start.
+        """
         with self._lock:
             try:
                 child = self._ready_child()
@@ -74,8 +77,13 @@ class MailReader:
                 env=environment,
                 cwd=_ROOT,
             )
-            if _get(self._child, time.monotonic() + _START_LIMIT) != b"ready":
-                raise _Broken
+            try:
+                if _get(self._child, time.monotonic() + _START_LIMIT) != b"ready":
+                    raise _Broken
+            except _Broken:
+                self._kill()
+                # No fault of the mail: its sender shall send it again.
+                raise Unavailable("The reader of mails does not start; look at its last words in the log.") from None
         return self._child
 
     def _kill(self) -> None:

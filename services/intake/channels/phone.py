@@ -32,6 +32,7 @@ from services.intake.model import CallWords, Contact, Phase
 from services.intake.policy import EARLIEST, SKEW, judge_call
 from services.kernel.errors import Fault, Refused
 from services.profile.schema import Callback
+from services.runtime.message import check_times
 
 TEXTS = ("caller", "called", "agent", "released_by", "profile", "disposition", "ticket", "recording", "summary")
 PROOF_LIFETIME = timedelta(minutes=5)
@@ -96,6 +97,7 @@ def phase_of(event: CallEvent) -> str:
 
 def words_from(event: CallEvent, now: datetime) -> CallWords:
     """The event as intake keeps it, times in milliseconds; Refused with all faults when it says too little."""
+    check_times(event)
     at = event.at.ToDatetime(tzinfo=UTC) if event.HasField("at") else None
     texts = {name: clean(getattr(event, name)) for name in TEXTS}
     faults = []

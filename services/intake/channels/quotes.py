@@ -33,6 +33,7 @@ _DEVICE = re.compile(
 _REPLY = re.compile(r"^\s*(?:re|回复|答复|回覆|答覆)\s*(?:\[\d+\])?\s*[:：]", re.IGNORECASE)
 _PARSER = EmailReplyParser(languages=["en", "zh"])
 _LONGEST = 200_000
+_BLANK = re.compile(r"\n{4,}")
 
 
 def is_reply_subject(subject: str) -> bool:
@@ -42,7 +43,9 @@ def is_reply_subject(subject: str) -> bool:
 
 def reply_of(text: str) -> str:
     """The newest words of a reply; the whole text when nothing would be left (an answer written below the quote)."""
-    whole = text.replace("\r\n", "\n")[:_LONGEST]
+    lines = text.replace("\r\n", "\n")[:_LONGEST].split("\n")
+    # The expressions look over blank lines, and would take the square of their number.
+    whole = _BLANK.sub("\n\n\n", "\n".join(line.rstrip() for line in lines))
     cuts = [found.start() for form in _CUTS if (found := form.search(whole))]
     own = whole[: min(cuts)] if cuts else whole
     if len(own) < 20_000:

@@ -27,6 +27,8 @@ def values_from(body: bytes, media_type: str) -> dict[str, str]:
         if media_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
             return dict(parse_qsl(body.decode(), max_num_fields=_MOST_FIELDS))
         told = json.loads(body)
+        # Half characters (\ud800) pass for JSON and can be stored nowhere.
+        json.dumps(told, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refused("The form is neither JSON nor urlencoded text in UTF-8.", field="body") from None
     if not isinstance(told, dict) or len(told) > _MOST_FIELDS:
@@ -57,9 +59,7 @@ def _time(name: str, value: Any, profile: Profile) -> datetime:
     """ISO 8601; without a zone it is the desk's own (a browser's datetime-local has none)."""
     try:
         at = datetime.fromisoformat(value.strip())
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(profile.profile.timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):
         fault = Fault(name, "时间格式应为2026-11-21T10:00。", "Write the time as 2026-11-21T10:00.")
         raise Refused(fault.en, field=name, faults=(fault,)) from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=ZoneInfo(profile.profile.timezone))
-    return at.astimezone(UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from email.message import EmailMessage
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from services.intake.channels.email import MOST_BYTES, Mail, draft_from, read
 from services.intake.channels.mail_reader import MailReader
 from services.intake.channels.quotes import reply_of
-from services.kernel.errors import Refused
+from services.kernel.errors import Refused, Unavailable
 from tests.intake.channels.corpus import ANSWER_BELOW, NEW, REPLIES
 from tests.intake.world import NOW
 from tests.waiting import wait_for
@@ -206,3 +207,28 @@ def test_a_mail_that_takes_too_long_is_refused_its_reader_killed_and_the_next_on
         assert reader.read(mail("又快").as_bytes()).text == "又快"
     finally:
         reader.close()
+
+
+def test_raw_bytes_in_headers_reach_nobody_who_cannot_store_them() -> None:
+    """A sender of bytes that are no text is read as far as it goes; the mail is not lost for it."""
+    reader = MailReader()
+    try:
+        found = reader.read(b"From: \xff\xfe@corp.example\r\nMessage-ID: <\xff@x>\r\nSubject: x\r\n\r\nhelp")
+    finally:
+        reader.close()
+    one = draft_from(found, "itss_desk", [], NOW)
+    assert one.requester.email.endswith("@corp.example")
+    assert one.source_id.encode()
+
+
+def test_a_reader_that_does_not_start_puts_the_mail_off_instead_of_turning_it_away() -> None:
+    reader = MailReader(module="services.intake.no_such_module")
+    with pytest.raises(Unavailable):
+        reader.read(mail().as_bytes())
+
+
+@pytest.mark.parametrize("text", ["a" + "\n" * 190_000 + "b", "a" + " \n" * 90_000 + "b", "From:\n" * 30_000])
+def test_no_reply_takes_the_square_of_its_length_to_read(text: str) -> None:
+    begun = time.process_time()
+    reply_of(text)
+    assert time.process_time() - begun < 5
