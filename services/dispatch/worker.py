@@ -28,7 +28,7 @@ class DispatchWorker:
     name = "dispatch"
     hands: Hands = Given()
 
-    @batches(queue="dispatch.requests", size=200, wait_ms=20, prefetch=400)  # type: ignore[untyped-decorator]
+    @batches(queue="dispatch.requests", size=400, wait_ms=5, prefetch=800)  # type: ignore[untyped-decorator]
     def requests(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.stream.requests(batch, self.hands.clock.now())
 

@@ -14,7 +14,7 @@ class ReportingWorker:
     name = "reporting"
     recorder = Given()
 
-    @batches(queue="reporting.events", size=500, prefetch=1000)  # type: ignore[untyped-decorator]  # nameko ships no types
+    @batches(queue="reporting.events", size=500, wait_ms=10, prefetch=1000)  # type: ignore[untyped-decorator]  # nameko ships no types
     def hear(self, batch: Sequence[Heard]) -> Iterable[Said]:
         """Folds the batch into the facts; says nothing."""
         self.recorder.hear(batch)

@@ -15,7 +15,7 @@ class SlaWorker:
     name = "sla"
     engine: Engine = Given()
 
-    @batches(queue="sla.tickets")  # type: ignore[untyped-decorator]  # nameko ships no types
+    @batches(queue="sla.tickets", size=400, wait_ms=10, prefetch=800)  # type: ignore[untyped-decorator]  # nameko ships no types
     def tickets(self, batch: Sequence[Heard]) -> Iterable[Said]:
         """ticket.* to clocks."""
         return self.engine.tickets(batch)

@@ -27,13 +27,13 @@ FULL = Sizes(
     floor_events=30_000,
     warm_up=500,
     steady_tickets=750,
-    saturated_tickets=10_000,
+    saturated_tickets=8_000,
     window=2_000,
     clocks=100_000,
     clocks_due=10_000,
     due_per_second=300,
     report_tickets=100_000,
-    within=90.0,
+    within=150.0,
 )
 QUICK = Sizes(
     floor_events=500,

@@ -59,7 +59,7 @@ class Watch:
             for number, fields in entries.items():
                 if number not in self._seen and number not in self._reported:
                     snapshot = Facts.read(fields).snapshot
-                    ordinal = ordinal_in(snapshot.title, self._run) if snapshot.dispatched else None
+                    ordinal = ordinal_in(snapshot.title, self._run) if snapshot and snapshot.dispatched else None
                     if ordinal is not None:
                         self._reported[number] = ordinal
         for numbers in _parted(list(self._reported)):
