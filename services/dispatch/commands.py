@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch import model
+from services.dispatch import model, wire
 from services.dispatch.handlers import Desks, Said, Tickets, change
 from services.dispatch.policy import step
 from services.kernel.errors import Missing, Refused, Unavailable
 
 CANDIDATES = 20
 """How many tickets of a queue one claim looks at together; others may be faster at the first."""
+MORE = 200
+"""How many it looks at together once the first were not to be had."""
 PAGES = 10
 
 
@@ -72,19 +74,26 @@ class Commands:
         self._check_member(team, call.caller)
         refusal, after = None, ""
         for _ in range(PAGES):
-            candidates = self._tickets.page("place", f"team:{team}", after, CANDIDATES)
+            size = MORE if after else CANDIDATES
+            candidates = self._tickets.page("place", f"team:{team}", after, size)
             for _, ticket in candidates:
                 try:
+                    # What waits for somebody else, such as a callback, costs no access.
+                    self._judge_claim(ticket, call)
                     if (taken := self._take_alone(ticket.number, call)) is not None:
                         return taken
                 except Refused as refused:
                     refusal = refused
-            if len(candidates) < CANDIDATES:
+            if len(candidates) < size:
                 break
             after = candidates[-1][0]
         if refusal is not None and refusal.code != "conflict":
             raise refusal
         raise Missing(f"Nothing waits in the queue of team {team}; look again later.")
+
+    def _judge_claim(self, ticket: ticket_pb2.Ticket, call: Call) -> None:
+        desk = self._desks.get(ticket.profile)
+        step(desk, wire.ticket_from(ticket), model.Command("claim"), call.caller, call.now)
 
     def _take_alone(self, number: str, call: Call) -> ticket_pb2.Ticket | None:
         """None when another caller of this process is at it, or the same person was faster from another window."""

@@ -73,6 +73,9 @@ def solved_at_first_contact(facts: Facts) -> bool:
     ticket = facts.snapshot
     if ticket is None or ticket.cycle or ticket.repeats or ticket.hand_backs:
         return False
+    # Rejected as wrongly sent: it went elsewhere first, although the desk solved it in the end.
+    if any(dispatch.failed for dispatch in facts.dispatches.values()):
+        return False
     return ticket.path == "online" or (not ticket.path and not ticket.dispatched)
 
 

@@ -301,3 +301,16 @@ def test_who_need_not_know_the_requester_sees_them_masked(tickets):
     assert queries.ticket(number, person("li.wei"), LATER).ticket.requester.name == "何洁"
     assert {"try_online", "claim", "note"} <= set(queries.ticket(number, person("li.wei"), LATER).actions)
     assert set(queries.ticket(number, person("huang.lei"), LATER).actions) == {"note", "update"}
+
+
+def test_whoever_asks_for_work_is_not_given_what_waits_for_its_callback(tickets):
+    """C22: the solved ones stand first in the team's queue, as they are the oldest."""
+    ears, work = Ears(), "DS20250610-000009"
+    for number in numbers(3):
+        commands = solved(tickets, number, ears)
+    Stream(desks(), tickets).requests([received(work, received_at=LATER)], LATER)
+    assert commands.claim_first("desk", call("zhou.min", "work")).number == work
+    with pytest.raises(Refused, match="nothing is left"):
+        commands.claim(numbers(1)[0], call("zhou.min", "solved"))
+    with pytest.raises(Missing):
+        commands.claim_first("desk", call("zhou.min", "more"))

@@ -172,6 +172,8 @@ def test_a_reopened_or_dispatched_ticket_was_not_solved_at_first_contact() -> No
         closed(2, path="online", cycle=1),
         closed(3, path="dispatched"),
         closed(4, path="online", repeat_contacts=1),
+        ticket(5, 2, dispatches=1, failed_dispatches=1, taken_back={"dispatched": NOON}, event="rejected"),
+        closed(5, path="online", dispatches=1, failed_dispatches=1),
     )
     assert desk.figure("first_contact_resolution").numerator == 1
 

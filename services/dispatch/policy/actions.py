@@ -80,7 +80,22 @@ def _claimed(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: 
     mine = [row for row in takes if caller.role_among(row.roles)]
     if mine:
         return _first(desk, ticket, mine, replace(command, action=mine[0].action), caller, now)
+    if ticket.phase == "resolved" and not any(
+        row.action != "withdraw" and caller.role_among(row.roles) for row in rows
+    ):
+        # It stands in the team's queue until its callback; whoever asks for work must not be given it.
+        raise Refused(
+            f"Ticket {ticket.number} is {desk.state_label(ticket.state)}; nothing is left for you; claim another.",
+            code="conflict",
+        )
     return claim(desk, ticket, command, caller, now)
+
+
+def _may_claim(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> bool:
+    try:
+        return not ticket.assignee and _claimed(desk, ticket, Command("claim"), caller, now) is not None
+    except Refused:
+        return False
 
 
 def _not_from_here(desk: Desk, ticket: Ticket, action: str, rows: tuple[Transition, ...]) -> str:
@@ -118,16 +133,9 @@ def possible(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> tuple
     for action in may_everywhere(ticket, caller):
         if action not in lifecycle:
             found[action] = None
-    if not ticket.assignee and not ticket.ended and _may_claim(desk, ticket, caller, now):
+    if _may_claim(desk, ticket, caller, now):
         found["claim"] = None
     return tuple(found)
-
-
-def _may_claim(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> bool:
-    try:
-        return _claimed(desk, ticket, Command("claim"), caller, now) is not None
-    except Refused:
-        return False
 
 
 _TOO_LATE = (
