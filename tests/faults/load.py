@@ -115,7 +115,7 @@ class Lanes:
                 self.codes.add("publisher: Unavailable")
         self.taken.update({f"{self.run}-{index}": "" for index in indices})
         # A desk's pace: some hundred requests a minute, not as fast as it goes.
-        self._ending.wait(0.1)
+        self._ending.wait(0.5)
 
     def _grpc(self) -> None:
         from services.contracts.deskstream.v1.intake_pb2_grpc import IntakeServiceStub
@@ -133,4 +133,4 @@ class Lanes:
                     if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                         raise
                     self._ending.wait(0.2)
-        self._ending.wait(0.05)
+        self._ending.wait(0.1)

@@ -61,6 +61,6 @@ def test_a_database_away_is_waited_for(stage: Stage, truth: Truth, chance: Rando
             )
         before = sum(1 for number in list(lanes.taken.values()) if number)
         wait_for(lambda: sum(1 for n in list(lanes.taken.values()) if n) > before, 60, "numbers given again")
-    # What was in hand to be sent while the database hung is somebody's until the claim ends.
-    stage.move(CLAIM_FOR)
-    exactly_once(truth, run, settled(truth, run, lanes.taken), lanes.taken)
+    # What was in hand to be sent while the database hung is its sender's until the claim ends.
+    receipts = settled(truth, run, lanes.taken, lapse=lambda: stage.move(CLAIM_FOR))
+    exactly_once(truth, run, receipts, lanes.taken)

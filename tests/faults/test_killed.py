@@ -51,8 +51,7 @@ def test_workers_killed_again_and_again_lose_and_double_nothing(stage: Stage, tr
     for victim in VICTIMS:
         stage.workers[victim].wait_ready()
     # What the dead had in hand to send is theirs until their claim ends.
-    stage.move(CLAIM_FOR)
-    receipts = settled(truth, run, taken, calls)
+    receipts = settled(truth, run, taken, calls, lapse=lambda: stage.move(CLAIM_FOR))
     assert len(receipts) == len(rounds) * PER_ROUND
     exactly_once(truth, run, receipts, taken)
     due = [heard.id for heard in truth.log() if heard.key == "callback.due" and f"{run}-call-".encode() in heard.body]

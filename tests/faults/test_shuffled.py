@@ -159,7 +159,8 @@ def _tasks(truth: Truth) -> dict[str, Any]:
 
 
 def _messages(truth: Truth) -> dict[str, Any]:
-    facts = ("number", "template", "language", "way", "recipient", "subject", "text")
+    """Who is told of what. Of several words that tell the same, the first one heard lends its text."""
+    facts = ("number", "template", "language", "way", "recipient")
     return {key: [row[fact] for fact in facts] for key, row in truth.rows("notifications", "deliveries").items()}
 
 
