@@ -126,7 +126,7 @@ def test_illegal_stale_and_forbidden_commands_are_refused_and_change_nothing(sta
     seen = engineer.act(number, "accept")
 
     def act(who: Colleague, action: str, version: int = 0, **more: str) -> grpc.StatusCode:
-        asked = dispatch_pb2.ActRequest(number=number, action=action, expected_version=version, **more)
+        asked = dispatch_pb2.ActRequest(number=number, action=action, expected_version=version, **more)  # type: ignore[arg-type]
         return refusal(lambda: who.dispatch.Act(asked))
 
     illegal = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)

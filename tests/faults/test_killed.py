@@ -42,7 +42,7 @@ def test_workers_killed_again_and_again_lose_and_double_nothing(stage: Stage, tr
             taken.update({f"{run}-{index}": "" for index in indices})
             for victim in pair:
                 enough = before[victim] + chance.randint(1, 8)
-                wait_for(lambda victim=victim, enough=enough: truth.count(victim) >= enough, 60, f"{victim} to work")
+                wait_for(lambda victim=victim, enough=enough: truth.count(victim) >= enough, 60, f"{victim} to work")  # type: ignore[misc]
                 stage.workers[victim].kill()
                 # It is away for as long as it takes to start, so that the two are away together.
                 stage.workers[victim].start()
@@ -66,7 +66,7 @@ def test_a_server_killed_while_people_submit_keeps_every_number_it_gave(
     with Lanes(stage, run, stream=False, grpc_lanes=3) as lanes:
         for _ in range(2):
             enough = len(lanes.taken) + chance.randint(15, 40)
-            wait_for(lambda enough=enough: len(lanes.taken) >= enough, 60, "requests to be taken")
+            wait_for(lambda enough=enough: len(lanes.taken) >= enough, 60, "requests to be taken")  # type: ignore[misc]
             stage.process("server").kill()
             stage.process("server").start()
         stage.process("server").wait_ready()
@@ -100,7 +100,7 @@ def test_a_mail_door_killed_while_mails_arrive_opens_one_ticket_per_mail(
     try:
         for _ in range(2):
             enough = len(accepted) + chance.randint(5, 15)
-            wait_for(lambda enough=enough: len(accepted) >= enough, 60, "mails to be taken")
+            wait_for(lambda enough=enough: len(accepted) >= enough, 60, "mails to be taken")  # type: ignore[misc]
             stage.process("smtp").kill()
             stage.process("smtp").start()
         stage.process("smtp").wait_ready()
