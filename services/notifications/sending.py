@@ -1,4 +1,4 @@
-"""One step of sending: take what ended, write it, claim what is due, begin it; and say how deliveries ended."""
+"""Sending: take what ended, write it, claim what is due, begin it. And telling how deliveries ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CLAIM_LEFT = timedelta(seconds=LANE_SECONDS + 15)
 
 
 class Sending:
-    """handlers.Sender; its step is called by one timer, which says what it is given before it calls again.
+    """handlers.Sender. `send` and `tell` have a timer each, so that messages go out while the broker is away (O1).
 
     SMTP and HTTP know no exactly-once: a crash between sending and writing sends once more, after the claim has ended,
     with the same Message-ID or idempotency key.
@@ -34,6 +34,7 @@ class Sending:
         self._lanes = lanes
         self._clock = clock
         self._waiting: defaultdict[str, deque[Delivery]] = defaultdict(deque)
+        self._ended: deque[Delivery] = deque()
         self._told: list[str] = []
         self._results: list[Result] = []
         self._next_claim = self._next_look = clock.now()
@@ -47,11 +48,9 @@ class Sending:
         for delivery in deliveries:
             self._waiting[delivery.destination].append(delivery)
 
-    def step(self) -> list[Said]:
-        """What is to be said about deliveries that ended. That of the step before counts as said now."""
+    def send(self) -> None:
+        """One step; the next may follow at once."""
         now = self._clock.now()
-        self._deliveries.mark_told(self._told)
-        self._told = []
         results, untried = self._lanes.take(now)
         # Kept until written: what was sent while the database was away must not be sent again.
         self._results += results
@@ -61,6 +60,15 @@ class Sending:
         self._claim(now)
         self._begin(now)
         ended = [delivery for delivery in settled if delivery.next_at is None]
+        # What finds no room here is owed by the store all the same, and found when it is looked for.
+        self._ended.extend(ended[: max(0, _MOST_WAITING - len(self._ended))])
+
+    def tell(self) -> list[Said]:
+        """What is to be said about deliveries that ended. That of the call before counts as said now."""
+        now = self._clock.now()
+        self._deliveries.mark_told(self._told)
+        self._told = []
+        ended = [self._ended.popleft() for _ in range(min(len(self._ended), _AT_ONCE))]
         if now >= self._next_look:
             # What a crash left unsaid; it is rare, so it is looked for rarely.
             self._next_look = now + LEAVE_ALONE

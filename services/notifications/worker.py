@@ -33,7 +33,13 @@ class NotificationsWorker:
         self.built.notices.hear(batch, self.built.clock.now())
         return ()
 
-    @every(seconds=0.1)  # type: ignore[untyped-decorator]  # nameko ships no types
+    @every(seconds=0.1)  # type: ignore[untyped-decorator]
     def send(self) -> Sequence[Said]:
-        """Carry what is due and say how it ended."""
-        return self.built.sending.step()
+        """Carry what is due; that goes on while nothing can be said."""
+        self.built.sending.send()
+        return ()
+
+    @every(seconds=0.1)  # type: ignore[untyped-decorator]
+    def tell(self) -> Sequence[Said]:
+        """Say how deliveries ended."""
+        return self.built.sending.tell()

@@ -60,15 +60,19 @@ class World:
         self.sending = Sending(deliveries, self.lanes, self.clock)
         self.said = []
 
+    def step(self):
+        self.sending.send()
+        return self.sending.tell()
+
     def settle(self):
         """Steps until nothing is under way."""
 
         def quiet():
-            self.said += self.sending.step()
+            self.said += self.step()
             return not self.lanes.busy
 
         wait_for(quiet, 20, "the lanes to end")
-        self.said += self.sending.step()
+        self.said += self.step()
 
 
 @pytest.fixture
@@ -124,16 +128,33 @@ def test_each_delivery_is_sent_and_said_once(world):
     assert {one.status for one in world.deliveries.of("", "", 200)} == {"sent"}
 
 
+def test_messages_go_out_and_are_written_down_while_nothing_can_be_said(world):
+    """O1: the broker is away, so telling waits; nothing is sent twice for that, and all is said afterwards."""
+    world.deliveries.add_new([delivery(number) for number in range(30)])
+
+    def all_sent():
+        world.sending.send()
+        return {one.status for one in world.deliveries.of("", "", 50)} == {"sent"}
+
+    wait_for(all_sent, 20, "the mails")
+    world.clock.at = NOON + CLAIM_FOR * 2
+    World(world.deliveries).sending.send()
+    assert len(world.mail.carried) == 30
+    assert len({said.id for said in world.sending.tell()}) == 30
+    world.clock.at += CLAIM_FOR
+    assert world.sending.tell() == []
+
+
 def test_a_word_lost_in_a_crash_is_said_by_the_next_process_with_the_same_id(world):
     world.deliveries.add_new([delivery(1)])
-    world.sending.step()
+    world.step()
     wait_for(lambda: world.mail.carried, 10, "the mail")
-    lost = wait_for(world.sending.step, 10, "the word")
+    lost = wait_for(world.step, 10, "the word")
     successor = World(world.deliveries)
     successor.clock.at = NOON + timedelta(seconds=6)
-    assert [said.id for said in successor.sending.step()] == [said.id for said in lost]
+    assert [said.id for said in successor.step()] == [said.id for said in lost]
     successor.clock.at += timedelta(seconds=20)
-    assert successor.sending.step() == []
+    assert successor.step() == []
 
 
 def test_what_cannot_be_sent_is_tried_again_with_growing_pauses_and_then_failed(world):
@@ -172,7 +193,7 @@ def test_a_destination_that_hangs_holds_up_no_other(world):
     world.mail.gate.clear()
 
     def arrived():
-        world.said += world.sending.step()
+        world.said += world.step()
         return len([said for said in world.said if said.body.way == "webhook"]) == 10
 
     wait_for(arrived, 20, "the webhooks")
@@ -225,9 +246,9 @@ def test_more_than_the_sender_takes_is_kept_for_later_and_sent_once(deliveries, 
 def test_a_delivery_in_flight_is_not_begun_again_when_the_clock_jumps(world):
     world.deliveries.add_new([delivery(1)])
     world.mail.gate.clear()
-    world.sending.step()
+    world.step()
     world.clock.at = NOON + timedelta(days=1)
-    world.sending.step()
+    world.step()
     world.mail.gate.set()
     world.settle()
     assert len(world.mail.carried) == 1
