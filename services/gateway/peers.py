@@ -42,7 +42,8 @@ class Problem(Exception):
     def __init__(self, status: int, detail: str, faults: Sequence[Fault] = ()) -> None:
         super().__init__(detail)
         self.status = status
-        self.detail = detail
+        # It may quote half a character (\ud800), which no answer can carry.
+        self.detail = detail.encode("utf-8", "replace").decode()
         self.faults = tuple(faults)
 
 

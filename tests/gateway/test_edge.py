@@ -40,7 +40,7 @@ def test_services_that_are_away_are_told_as_try_again(client: TestClient) -> Non
     assert "try again" in told.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"noSuchField": 1}', b'{"title": {"a": 1}}'])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"noSuchField": 1}', b'{"title": {"a": 1}}', b'{"fields": "\\ud800"}'])
 def test_a_json_body_that_does_not_fit_is_refused_with_the_reason(client: TestClient, body: bytes) -> None:
     told = client.post("/api/v1/requests", content=body)
     assert told.status_code == 400
