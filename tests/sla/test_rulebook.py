@@ -1,0 +1,58 @@
+"""What a change of the rule book on disk does to tickets that are open when the services start again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.profile.load import load_all
+from services.sla.handlers import fire, hear
+from services.sla.model import Status, TakenBack
+from services.sla.rulebook import Rulebook
+from tests.profile.folders import copied
+from tests.sla.world import at, news
+
+T0 = at("2025-03-03 09:00")
+
+
+def started(folder: Path) -> Rulebook:
+    """The rule book as a process that starts now reads it."""
+    return Rulebook(load_all(folder, "generic_desk", "generic_desk"))
+
+
+def edited(folder: Path, old: str, new: str) -> None:
+    file = folder / "generic_desk" / "sla.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_an_open_ticket_keeps_its_deadlines_when_the_rule_book_changes_and_the_services_start_again(store, tmp_path):
+    """D18: the limit in force when the clock began holds to its end; tickets that come later get the new one."""
+    number, later = "DS20250303-000001", "DS20250303-000002"
+    copied(tmp_path, "generic_desk")
+    hear(store, started(tmp_path), [news(1, T0, m={"received": T0}, number=number)], T0)
+    edited(tmp_path, "{default: 10m}", "{default: 2m}")
+    again = started(tmp_path)
+    hear(store, again, [news(1, T0, m={"received": T0}, number=later)], T0)
+    early, due = at("2025-03-03 09:05"), at("2025-03-03 09:10")
+    fire(store, again, [number, later], early, "timer/1")
+    status = {key: kept.clocks[0].status for key, kept in store.read([number, later]).items()}
+    assert status == {number: Status.RUNNING, later: Status.BREACHED}
+    hear(store, again, [news(2, early, m={"received": T0}, number=number, team="network")], early)
+    said = [effect.kind for _, effects in fire(store, again, [number], due, "timer/2") for effect in effects]
+    assert said[-2:] == ["breached", "raised"]
+    assert store.read([number])[number].clocks[0].due_at == due
+
+
+def test_a_refused_solution_runs_on_to_the_deadline_of_the_old_rule_book(store, tmp_path):
+    """D18: taken up again under a new rule book, the clock keeps the deadline it was given."""
+    number, done, back = "DS20250303-000001", at("2025-03-03 09:05"), at("2025-03-03 09:06")
+    copied(tmp_path, "generic_desk")
+    hear(store, started(tmp_path), [news(1, T0, m={"received": T0}, number=number)], T0)
+    answered = news(2, done, m={"received": T0, "responded": done}, number=number)
+    hear(store, started(tmp_path), [answered], done)
+    edited(tmp_path, "{default: 10m}", "{default: 2m}")
+    gone = (TakenBack(3, 0, "responded", done, back),)
+    hear(store, started(tmp_path), [news(3, back, m={"received": T0}, number=number, taken_back=gone)], back)
+    first, second = (each for each in store.read([number])[number].clocks if each.name == "response")
+    assert (first.status, second.status, second.due_at) == (Status.MET, Status.RUNNING, at("2025-03-03 09:10"))
