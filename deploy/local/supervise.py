@@ -82,6 +82,11 @@ class PartServer:
                 raise Trouble(f"{self.part.name} was not ready after {timeout:.0f} s; its log {self.log} says:\n{said}")
             time.sleep(0.05)
 
+    def tell(self) -> None:
+        """TERM without waiting; `stop` waits."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.send_signal(signal.SIGTERM)
+
     def stop(self) -> None:
         """TERM, its grace, KILL."""
         child, self._child = self._child, None
@@ -151,6 +156,10 @@ class Supervisor:
         for number in handlers:
             signal.signal(number, signal.SIG_IGN)
         try:
+            # Processes of the platform take their leave together; broker and database outlive them all.
+            for server in self._servers.values():
+                if isinstance(server, PartServer):
+                    server.tell()
             while self._servers:
                 self._servers.popitem()[1].stop()
         finally:

@@ -13,14 +13,14 @@ import pytest
 from deploy.local import probes
 from deploy.local.children import Trouble, last_lines
 from deploy.local.ports import Ports
-from deploy.local.supervise import Part, Supervisor
+from deploy.local.supervise import Part, PartServer, Supervisor
 from tests.waiting import alive, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = [sys.executable, "-c", "import time; print('awake', flush=True); time.sleep(600)"]
 
 
-def test_parts_are_ready_in_order_and_end_in_reverse(tmp_path: Path) -> None:
+def test_parts_are_ready_in_order_and_end_together_before_what_they_stand_on(tmp_path: Path) -> None:
     said: list[str] = []
     farewell = (
         "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (open({!r}, 'a').write({!r}), sys.exit()))"
@@ -31,11 +31,24 @@ def test_parts_are_ready_in_order_and_end_in_reverse(tmp_path: Path) -> None:
         code = farewell.format(str(ended), name + " ") + "; print('awake', flush=True); time.sleep(600)"
         return Part(name, [sys.executable, "-c", code], ready=probes.line("awake"))
 
+    class Ground(PartServer):
+        """Stands for broker and database: not told with the others, stopped after them."""
+
+        def stop(self) -> None:
+            with ended.open("a") as file:
+                file.write("ground ")
+            super().stop()
+
+        def tell(self) -> None:
+            """Only the platform's own processes are told."""
+
     with Supervisor(tmp_path / "log", said.append) as supervisor:
+        supervisor.bring_up([("ground", Ground(part("silent"), tmp_path / "log"))])
         supervisor.bring_up([part("first"), part("second")])
-        supervisor.bring_up([part("third")])
-        assert [line.split()[0] for line in said] == ["first", "second", "third"]
-    assert ended.read_text().split() == ["third", "second", "first"]
+        assert [line.split()[0] for line in said] == ["ground", "first", "second"]
+    words = ended.read_text().split()
+    assert sorted(words[:2]) == ["first", "second"]
+    assert words[2] == "ground"
 
 
 def test_a_part_that_dies_is_reported_with_its_last_words(tmp_path: Path) -> None:
@@ -69,7 +82,7 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from deploy.local import probes
-from deploy.local.supervise import Part, Supervisor
+from deploy.local.supervise import Part, PartServer, Supervisor
 with Supervisor(Path({str(tmp_path)!r})) as supervisor:
     supervisor.bring_up([Part("sleeper", {SLEEPER!r}, ready=probes.line("awake"))])
     print(*supervisor["sleeper"].pids, flush=True)

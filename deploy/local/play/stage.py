@@ -45,6 +45,9 @@ class Stage:
     ) -> None:
         self.folder = folder
         self.ports = Ports(folder)
+        for name in ("grpc", "gateway", "smtp"):
+            # Any free ones: stages that start at the same time must not want the same.
+            self.ports.get(name)
         self.broker = Broker(folder / "broker", ports=self.ports)
         self.database = Database(folder / "database", ports=self.ports)
         self.mail = MailSink(self.ports.get("mail_sink"))
