@@ -18,6 +18,7 @@ from deploy.local.play.channels import Channels
 from deploy.local.play.sinks import text_of
 from deploy.local.play.staff import Staff
 from deploy.local.play.stage import Stage
+from services.contracts.deskstream.v1 import callbacks_pb2 as callbacks
 from services.contracts.deskstream.v1 import sla_pb2 as sla
 from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
 from services.contracts.deskstream.v1.dispatch_pb2 import GetHistoryRequest, GetTicketRequest
@@ -298,6 +299,8 @@ class Day:
         task = manager.no_answer(task_id)
         self.tell(f"{number}: solved by xu.ling; the callback reaches nobody and is tried again in two hours.")
         self.stage.move_to(task.not_before.ToDatetime(tzinfo=UTC) + timedelta(minutes=1))
+        due = callbacks.CALLBACK_STATUS_DUE
+        self.until("the callback to be due again", lambda: manager.callback(task_id).status == due)
         self.call_back(number, MANAGER)
         return number
 
