@@ -23,7 +23,7 @@ app.add_typer(person, name="person")
 
 @policy.command("check")
 def check_policy(
-    folder: Annotated[Path, typer.Argument(help="A profile's folder, or the folder of all of them.")] = Path(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Of one profile, or of all.")] = Path(
         "deploy/policy"
     ),
 ) -> None:
@@ -76,7 +76,7 @@ def keys(
 
 @app.command("clock")
 def clock(
-    forward: Annotated[float, typer.Argument(help="Minutes to move the clock of a journey forward.")],
+    forward: Annotated[float, typer.Argument(min=0, help="Minutes to move the clock of a journey forward.")],
 ) -> None:
     """Moves the movable clock of a demo or journey; refused where the platform runs on real time."""
     from services.runtime.clock import JourneyClock, move

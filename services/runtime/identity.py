@@ -114,10 +114,13 @@ def make_keys(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     private, public, service = folder / "token.jwk", folder / "token.pub.jwk", folder / "service.token"
     if not private.exists():
-        key = OKPKey.generate_key("Ed25519")
-        _write(private, json.dumps(key.as_dict(private=True)))
-        _write(public, json.dumps(key.as_dict(private=False)))
+        # What was made by another key first: cut short here, the next run makes everything anew.
+        public.unlink(missing_ok=True)
         service.unlink(missing_ok=True)
+        _write(private, json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))
+    if not public.exists():
+        key = OKPKey.import_key({k: str(v) for k, v in _read(private).items()})
+        _write(public, json.dumps(key.as_dict(private=False)))
     if not service.exists():
         adapter = Principal(id="service:gateway", name="gateway", roles=frozenset({"channel_adapter"}))
         _write(service, Signer.from_file(private).sign(adapter, timedelta(days=3650)))
@@ -135,10 +138,20 @@ def _read(file: Path) -> dict[str, object]:
     try:
         return dict(json.loads(file.read_text()))
     except FileNotFoundError:
-        raise SystemExit(f"No key at {file}: run `make up` once, or set DESKSTREAM_TOKEN_PUBLIC_KEY.") from None
+        raise SystemExit(
+            f"No key at {file}: run `make up` once, or set DESKSTREAM_TOKEN_PUBLIC_KEY and, where tokens are made, "
+            "DESKSTREAM_TOKEN_PRIVATE_KEY."
+        ) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise SystemExit(f"The key at {file} cannot be read ({type(error).__name__}): restore it.") from None
 
 
 def _write(file: Path, text: str) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    fresh = file.with_name(file.name + ".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as stream:
         stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    # In one step: half a key would be taken for a whole one by the next start.
+    os.replace(fresh, file)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -13,8 +14,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DESKSTREAM_", frozen=True, extra="ignore")
 
-    amqp_uri: str = Field(default="amqp://guest:guest@127.0.0.1:5672/", validation_alias="AMQP_URI")
-    mongodb_uri: str = Field(default="mongodb://127.0.0.1:27017/?retryWrites=false", validation_alias="MONGODB_URI")
+    # Both hold passwords: they show in no print.
+    amqp_uri: str = Field(
+        default="amqp://guest:guest@127.0.0.1:5672/", validation_alias="AMQP_URI", pattern="^amqps?://.", repr=False
+    )
+    mongodb_uri: str = Field(
+        default="mongodb://127.0.0.1:27017/?retryWrites=false",
+        validation_alias="MONGODB_URI",
+        pattern=r"^mongodb(\+srv)?://.",
+        repr=False,
+    )
     database_prefix: str = Field(default="deskstream", pattern=r"^[a-z][a-z0-9_]{0,30}$")
     policy_dir: Path = Path("deploy/policy")
     profiles: str = "itss_desk,generic_desk,it_callcentre_levels"
@@ -40,9 +49,21 @@ class Settings(BaseSettings):
     """OTLP over HTTP, e.g. http://collector:4318; empty: traces and metrics are not exported."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Port of /metrics, /healthz and /readyz; 0: none."""
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
     public_url: str = "http://127.0.0.1:8080"
     """Address of the gateway as requesters see it; survey links start with it."""
+
+    def __init__(self, **values: Any) -> None:
+        """SystemExit with one sentence, which never quotes a value, when the environment does not fit."""
+        try:
+            super().__init__(**values)
+        except ValidationError as wrong:
+            if values:
+                raise
+            found = "; ".join(f"{_variable(each['loc'])}: {each['msg']}" for each in wrong.errors())
+            raise SystemExit(
+                f"The environment does not fit ({found}); deploy/README.md lists what may be set."
+            ) from None
 
     @property
     def profile_names(self) -> tuple[str, ...]:
@@ -52,3 +73,8 @@ class Settings(BaseSettings):
     def target(self, service: str) -> str:
         """gRPC address of a service."""
         return str(getattr(self, f"{service}_target", "") or self.grpc_target)
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    name = str(place[0]) if place else "?"
+    return name if name.isupper() else f"DESKSTREAM_{name.upper()}"

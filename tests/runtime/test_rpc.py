@@ -215,3 +215,31 @@ def test_an_error_of_any_length_arrives_as_what_it_is(port: int, keys: Path, nam
     error = failure(lambda: engineer(port, keys).GetPerson(pb.GetPersonRequest(id=name)))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert faults_of(error)
+
+
+@pytest.mark.parametrize("left", [{"token.jwk"}, {"token.pub.jwk", "service.token"}, {"token.jwk", "service.token"}])
+def test_making_keys_heals_what_was_cut_short(tmp_path: Path, left: set[str]) -> None:
+    make_keys(tmp_path)
+    for file in tmp_path.iterdir():
+        if file.name not in left:
+            file.unlink()
+    make_keys(tmp_path)
+    token = (tmp_path / "service.token").read_text()
+    assert Verifier.from_file(tmp_path / "token.pub.jwk").verify(token).has("channel_adapter")
+
+
+def test_a_broken_key_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "token.jwk").write_text("{")
+    with pytest.raises(SystemExit, match="cannot be read"):
+        Signer.from_file(tmp_path / "token.jwk")
+
+
+def test_an_environment_that_does_not_fit_ends_the_process_with_one_sentence_and_no_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AMQP_URI", "rabbit:s3cret@host")
+    monkeypatch.setenv("DESKSTREAM_LOG_LEVEL", "loud")
+    with pytest.raises(SystemExit, match=r"AMQP_URI.*DESKSTREAM_LOG_LEVEL") as ended:
+        Settings()
+    assert "s3cret" not in str(ended.value)
+    assert "guest" not in repr(Settings.model_construct())
