@@ -15,9 +15,12 @@ from deploy.local.supervise import Part
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PREFERRED = {"grpc": 50051, "gateway": 8080, "smtp": 2525}
+
+
 def environment(amqp_uri: str, mongodb_uri: str, run: Path, ports: Ports) -> dict[str, str]:
     """What every process of the platform is told (services/runtime/settings.py reads it)."""
-    grpc, gateway, smtp = ports.get("grpc", 50051), ports.get("gateway", 8080), ports.get("smtp", 2525)
+    grpc, gateway, smtp = (ports.get(name, port) for name, port in PREFERRED.items())
     keys = run / "keys"
     return {
         "AMQP_URI": amqp_uri,

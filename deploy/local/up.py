@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.local.broker import Broker
 from deploy.local.children import Trouble
 from deploy.local.database import Database
-from deploy.local.parts import addresses, environment, platform_parts
+from deploy.local.parts import PREFERRED, addresses, environment, platform_parts
 from deploy.local.ports import Ports
 from deploy.local.run_folder import RUN, held
 from deploy.local.supervise import Server, Supervisor
@@ -62,6 +62,10 @@ def main(arguments: list[str]) -> int:
     with held(RUN, "up"), Supervisor(RUN / "log") as supervisor:
         ports = Ports(RUN)
         print("Starting Deskstream (logs in .run/log, Ctrl-C ends everything):", flush=True)
+        if not infra_only:
+            # A taken port is said now, not after the broker has been waited for.
+            for name, port in PREFERRED.items():
+                ports.get(name, port)
         amqp_uri, mongodb_uri = infrastructure(supervisor, RUN, ports)
         shown = {"AMQP_URI": amqp_uri, "MONGODB_URI": mongodb_uri}
         if not infra_only:
