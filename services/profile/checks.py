@@ -174,6 +174,12 @@ def _callback(profile: Profile) -> Iterator[Finding]:
             for index, role in enumerate(roles):
                 if role not in profile.roles:
                     yield unknown(("callback", "roles", path, index), "role", role, profile.roles)
+        for index, row in enumerate(profile.lifecycle.transitions):
+            if "confirmed" in row.clears:
+                yield (
+                    ("lifecycle", "transitions", index, "clears"),
+                    "a callback once owed is not taken back; begin a new_cycle instead of clearing confirmed",
+                )
     guarded = any("callback_done" in row.guards for row in profile.lifecycle.transitions)
     if guarded and profile.callback is None:
         yield (

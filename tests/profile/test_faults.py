@@ -129,6 +129,12 @@ SPOILT = {
     "scale without a question": Spoilt(
         "callback.yaml", "key: satisfaction", "key: contentment", "survey.questions", "satisfaction", -4
     ),
+    "cleared but never marked": Spoilt(
+        "lifecycle.yaml", "clears: [triaged,", "clears: [tried,", "lifecycle.transitions[7].clears[0]", "no other"
+    ),
+    "taken back a callback": Spoilt(
+        "lifecycle.yaml", "clears: [triaged,", "clears: [confirmed,", "lifecycle.transitions[7].clears", "new_cycle"
+    ),
     "unknown callback role": Spoilt(
         "callback.yaml", "online: [team_leader]", "online: [leader]", "callback.roles.online[0]", "team_leader"
     ),
