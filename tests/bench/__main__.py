@@ -40,16 +40,23 @@ def main(argv: Sequence[str]) -> int:
     with Progress(*columns, console=console) as progress, tempfile.TemporaryDirectory(prefix="deskbench-") as folder:
         if "floor" in only or "stream" in only:
             figures |= parts.platform(Path(folder), sizes, progress, stream="stream" in only)
+            _write(asked.output, figures)
         if "clocks" in only:
             figures |= parts.clocks(sizes, progress)
+            _write(asked.output, figures)
         if "report" in only:
             figures |= parts.report(sizes, progress)
     figures["machine"]["load_after"] = machine()["load_before"]
     console.print(table(figures))
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write(asked.output, figures)
     console.print(f"Written to {asked.output}.", highlight=False, soft_wrap=True)
     return 0
+
+
+def _write(output: Path, figures: dict[str, Any]) -> None:
+    """After each part: what was measured is not lost when a later part fails."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
