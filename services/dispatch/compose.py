@@ -26,10 +26,11 @@ def desks_of(settings: Settings) -> Desks:
 
 def store(settings: Settings) -> MongoTickets:
     """Tickets in the service's own database, with their indexes."""
+    from services.dispatch.fences import Fences
     from services.dispatch.storage import MongoTickets
     from services.runtime.mongo import connect
 
-    tickets = MongoTickets(connect("dispatch", settings))
+    tickets = MongoTickets(connect("dispatch", settings), Fences())
     tickets.prepare()
     return tickets
 

@@ -8,9 +8,6 @@ from collections.abc import Iterator, Sequence
 STEP = 20
 """Tickets between two fences when they were put up."""
 
-MOST = 100_000
-"""Tickets of one queue that fences are put up for."""
-
 
 class Fences:
     """Positions of some tickets of each queue, in order. Advice only: what lies between two fences the store says.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -15,7 +15,19 @@ from services.dispatch.entries import Entry, Record, Said, entries_of, say_again
 from services.dispatch.policy import Desk, callback_heard, joined, open_ticket
 from services.kernel.errors import Missing, Refused, Unavailable
 
-__all__ = ["Desks", "Entry", "HeardMessage", "Opened", "Record", "Said", "Stream", "Tickets", "change", "say_again"]
+__all__ = [
+    "Bounds",
+    "Desks",
+    "Entry",
+    "HeardMessage",
+    "Opened",
+    "Record",
+    "Said",
+    "Stream",
+    "Tickets",
+    "change",
+    "say_again",
+]
 
 M = TypeVar("M", bound=Message)
 
@@ -62,6 +74,14 @@ class Tickets(Protocol):
 
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
         """Tickets changed (not merely opened) at or after the instant, as they stand."""
+
+
+class Bounds(Protocol):
+    """Positions to read a long queue up to, bite by bite: advice that costs time when it is old, and no ticket."""
+
+    def bites(self, field: str, prefix: str, after: str, limit: int) -> Iterator[str | None]: ...
+    def put_up(self, field: str, prefix: str, positions: Sequence[str]) -> None: ...
+    def take_down(self, field: str, prefix: str, first: str) -> None: ...
 
 
 class HeardMessage(Protocol):

@@ -12,13 +12,13 @@ from pymongo.database import Database
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model
-from services.dispatch.fences import MOST, Fences
-from services.dispatch.handlers import Entry, Opened, Record, Said, say_again
+from services.dispatch.handlers import Bounds, Entry, Opened, Record, Said, say_again
 from services.runtime.mongo import available, ensure_indexes, insert_new, swap
 
 Row = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_LEARNT = 100_000
 _WITH_LAST = {"events": {"$slice": -1}}
 
 
@@ -60,9 +60,9 @@ class TicketDocument(Document):
 class MongoTickets:
     """services.dispatch.handlers.Tickets on MongoDB."""
 
-    def __init__(self, database: Database[Row]) -> None:
+    def __init__(self, database: Database[Row], bounds: Bounds) -> None:
         self._rows: Collection[Row] = database["tickets"]
-        self._fences = Fences()
+        self._fences = bounds
 
     @staticmethod
     def prepare() -> None:
@@ -136,7 +136,7 @@ class MongoTickets:
         """More waits here than anybody asked for at once: the next readers shall have fences."""
         with available():
             found = self._rows.find({field: {"$gt": lower, "$lt": end}}, {field: 1, "_id": 0}).sort(field, 1)
-            positions = [row[field][len(prefix) + 1 :] for row in found.limit(MOST)]
+            positions = [row[field][len(prefix) + 1 :] for row in found.limit(_MOST_LEARNT)]
         self._fences.put_up(field, prefix, positions)
 
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import mongoengine
 import pytest
 
+from services.dispatch.fences import Fences
 from services.dispatch.handlers import Tickets
 from services.dispatch.storage import MongoTickets
 from services.runtime.mongo import connect
@@ -33,7 +34,7 @@ def mongo_tickets(uri: str, prefix: str) -> MongoTickets:
     """The real store with its indexes."""
     # A process has one database; the tests of one session have one each.
     mongoengine.disconnect("dispatch")
-    store = MongoTickets(connect("dispatch", settings(uri, prefix)))
+    store = MongoTickets(connect("dispatch", settings(uri, prefix)), Fences())
     store.prepare()
     return store
 
