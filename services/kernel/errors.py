@@ -1,4 +1,4 @@
-"""The only three failures (architecture decision 14). One table in runtime/rpc.py maps them to gRPC, HTTP and the bus."""
+"""The only three failures (architecture decision 14). One table in runtime/rpc.py maps them for gRPC, HTTP and bus."""
 
 from __future__ import annotations
 

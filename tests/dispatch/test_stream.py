@@ -162,7 +162,8 @@ def test_not_solved_said_after_closing_is_noted_once_and_told_to_a_manager(ticke
     ticket = tickets.load([number])[number].latest
     assert (ticket.state, ticket.cycle, ticket.callback) == ("closed", 0, "unsolved")
     assert [each.key for each in said] == ["ticket.noted"]
-    assert tickets.load([number])[number].entries[-1].event().changes[-1].new == "unsolved_after_close"
+    noted: Any = tickets.load([number])[number].entries[-1].event()
+    assert noted.changes[-1].new == "unsolved_after_close"
 
 
 def test_the_same_idempotency_key_acts_once(tickets):

@@ -28,7 +28,7 @@ def real(mongodb_uri) -> Iterator[Stores]:
 def real_stores(place) -> Iterator[Stores]:
     import mongoengine
 
-    settings = Settings(MONGODB_URI=place.uri, database_prefix=place.prefix)  # type: ignore[call-arg]
+    settings = Settings(MONGODB_URI=place.uri, database_prefix=place.prefix)
     mongoengine.disconnect("intake")
     database = connect("intake", settings)
     ensure_indexes(ReceiptDocument, ContactDocument)
