@@ -18,6 +18,9 @@ _PR_SET_PDEATHSIG = 1
 # Loaded before any fork: between fork and exec nothing may import or allocate much.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
+# Else gRPC, where it was loaded before, wakes its threads between fork and exec, and now and then ends the child there.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 
 class Trouble(Exception):
     """One sentence with the remedy, shown to a person instead of a traceback."""
