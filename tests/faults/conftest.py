@@ -36,9 +36,11 @@ def stage() -> Iterator[Stage]:
 
 
 def end(stage: Stage) -> None:
-    """Nobody needs what these processes would still finish; ending them one by one in order takes long."""
+    """Nobody needs what these processes would still finish or keep; ending them one by one in order takes long."""
     for name in (*stage.workers, "server", "smtp", "gateway"):
         stage.process(name).kill()
+    stage.broker.kill()
+    stage.database.kill()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+import httpx
+from google.protobuf.json_format import MessageToDict
 
 from deploy.local.play.stage import Stage
 from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
@@ -63,12 +65,14 @@ def missed_call(run: str, index: int, now: datetime) -> list[Said]:
 
 
 class Lanes:
-    """Requests said on the stream and submitted over gRPC, in threads, until told to end.
+    """Requests said on the stream, submitted over gRPC and posted to the gateway, in threads, until told to end.
 
     `taken` holds the source ids the platform has taken: confirmed by the broker, or answered with a number.
     """
 
-    def __init__(self, stage: Stage, run: str, *, stream: bool = True, grpc_lanes: int = 1) -> None:
+    def __init__(
+        self, stage: Stage, run: str, *, stream: bool = True, grpc_lanes: int = 1, http_lanes: int = 0
+    ) -> None:
         self._stage = stage
         self.run = run
         self.taken: dict[str, str] = {}
@@ -79,7 +83,11 @@ class Lanes:
         signer = Signer.from_file(stage.keys / "token.jwk")
         self._token = signer.sign(Principal("portal", "portal", frozenset({"channel_adapter"}), frozenset()))
         self._publisher = Publisher(stage.broker.uri, source="portal", clock=stage.clock)
-        work: list[Callable[[], None]] = [self._stream] * stream + [self._grpc] * grpc_lanes
+        work: list[Callable[[], None]] = [
+            *[self._stream] * stream,
+            *[self._grpc] * grpc_lanes,
+            *[self._http] * http_lanes,
+        ]
         self._threads = [threading.Thread(target=self._guarded, args=(each,), daemon=True) for each in work]
 
     def __enter__(self) -> Self:
@@ -105,7 +113,7 @@ class Lanes:
             raise
 
     def _stream(self) -> None:
-        indices = [next(self._numbers) for _ in range(8)]
+        indices = [next(self._numbers) for _ in range(4)]
         said = [request(self.run, index, self._stage.now()) for index in indices]
         while True:
             try:
@@ -133,4 +141,23 @@ class Lanes:
                     if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                         raise
                     self._ending.wait(0.2)
+        self._ending.wait(0.1)
+
+    def _http(self) -> None:
+        index = next(self._numbers)
+        asked = draft(self.run, index, self._stage.now())
+        proof = {"Authorization": f"Bearer {self._token}"}
+        with httpx.Client(base_url=self._stage.env["DESKSTREAM_PUBLIC_URL"], headers=proof, timeout=30) as client:
+            while True:
+                try:
+                    told = client.post("/api/v1/requests", json=MessageToDict(asked))
+                except httpx.TransportError:
+                    self.codes.add("http: no answer")
+                else:
+                    if told.is_success:
+                        self.taken[asked.source_id] = told.json()["number"]
+                        break
+                    self.codes.add(f"http: {told.status_code}")
+                    assert told.status_code in (502, 503, 504), told.text
+                self._ending.wait(0.2)
         self._ending.wait(0.1)

@@ -1,4 +1,4 @@
-"""The database stopped, and hanging for longer than every timeout, while requests come in: retried, never parked."""
+"""The database stopped, killed and hanging for longer than every timeout under load: retried, never parked."""
 
 from __future__ import annotations
 
@@ -43,14 +43,28 @@ def test_a_database_away_is_waited_for(stage: Stage, truth: Truth, chance: Rando
             enough = len(lanes.taken) + more
             wait_for(lambda: len(lanes.taken) >= enough, 60, f"{more} more requests to be taken")
 
+        def given_again() -> None:
+            before = sum(1 for number in list(lanes.taken.values()) if number)
+            wait_for(lambda: sum(1 for n in list(lanes.taken.values()) if n) > before, 60, "numbers given again")
+
+        def retried() -> int:
+            return stage.workers["intake"].log.read_text().count("message_retried")
+
         taken(chance.randint(20, 60))
+        before = retried()
         stage.database.stop()
-        wait_for(lambda: "UNAVAILABLE" in lanes.codes, 30, "somebody to be told UNAVAILABLE")
-        wait_for(lambda: "message_retried" in stage.workers["intake"].log.read_text(), 30, "a message to be retried")
+        wait_for(lambda: "UNAVAILABLE" in lanes.codes, 60, "somebody to be told UNAVAILABLE")
+        wait_for(lambda: retried() > before, 60, "a message to be retried")
         stage.database.start()
         stage.database.wait_ready()
-        before = sum(1 for number in list(lanes.taken.values()) if number)
-        wait_for(lambda: sum(1 for n in list(lanes.taken.values()) if n) > before, 60, "numbers given again")
+        given_again()
+
+        taken(chance.randint(5, 20))
+        stage.database.kill()
+        stage.database.start()
+        stage.database.wait_ready()
+        given_again()
+
         lanes.codes.clear()
         with hanging(stage.database.pids):
             begun = time.monotonic()
@@ -59,8 +73,7 @@ def test_a_database_away_is_waited_for(stage: Stage, truth: Truth, chance: Rando
                 60,
                 "somebody to be told UNAVAILABLE, and every timeout to pass",
             )
-        before = sum(1 for number in list(lanes.taken.values()) if number)
-        wait_for(lambda: sum(1 for n in list(lanes.taken.values()) if n) > before, 60, "numbers given again")
+        given_again()
     # What was in hand to be sent while the database hung is its sender's until the claim ends.
     receipts = settled(truth, run, lanes.taken, lapse=lambda: stage.move(CLAIM_FOR))
     exactly_once(truth, run, receipts, lanes.taken)

@@ -58,20 +58,24 @@ def test_workers_killed_again_and_again_lose_and_double_nothing(stage: Stage, tr
     assert len(set(due)) == len(calls), "one callback falls due per missed call"
 
 
-def test_a_server_killed_while_people_submit_keeps_every_number_it_gave(
-    stage: Stage, truth: Truth, chance: Random
+@pytest.mark.parametrize("door", ["server", "gateway"])
+def test_a_door_killed_while_people_submit_keeps_every_number_it_gave(
+    stage: Stage, truth: Truth, chance: Random, door: str
 ) -> None:
     """Decision 5: clients repeat under the same source id; a number once given stays."""
-    run = f"server{chance.randrange(10**6)}"
-    with Lanes(stage, run, stream=False, grpc_lanes=3) as lanes:
+    run = f"{door}{chance.randrange(10**6)}"
+    by_grpc = 3 * (door == "server")
+    with Lanes(stage, run, stream=False, grpc_lanes=by_grpc, http_lanes=3 - by_grpc) as lanes:
         for _ in range(2):
             enough = len(lanes.taken) + chance.randint(15, 40)
             wait_for(lambda enough=enough: len(lanes.taken) >= enough, 60, "requests to be taken")  # type: ignore[misc]
-            stage.process("server").kill()
-            stage.process("server").start()
-        stage.process("server").wait_ready()
+            stage.process(door).kill()
+            stage.process(door).start()
+        stage.process(door).wait_ready()
         enough = len(lanes.taken) + 15
         wait_for(lambda: len(lanes.taken) >= enough, 60, "requests after the last restart")
+    assert lanes.codes, "somebody met the closed door"
+    assert all(lanes.taken.values()), "a number for everybody"
     exactly_once(truth, run, settled(truth, run, lanes.taken), lanes.taken)
 
 
