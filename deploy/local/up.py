@@ -11,6 +11,7 @@ from pathlib import Path
 from deploy.local.broker import Broker
 from deploy.local.children import Trouble
 from deploy.local.database import Database
+from deploy.local.given import look_at_broker, look_at_database
 from deploy.local.parts import PREFERRED, addresses, environment, platform_parts
 from deploy.local.ports import Ports
 from deploy.local.run_folder import RUN, held
@@ -22,9 +23,13 @@ def infrastructure(supervisor: Supervisor, folder: Path, ports: Ports) -> tuple[
     embedded: list[tuple[str, Server]] = []
     amqp_uri, mongodb_uri = os.environ.get("AMQP_URI", ""), os.environ.get("MONGODB_URI", "")
     broker, database = Broker(folder / "broker", ports=ports), Database(folder / "database", ports=ports)
-    if not amqp_uri:
+    if amqp_uri:
+        look_at_broker(amqp_uri)
+    else:
         embedded.append(("broker", broker))
-    if not mongodb_uri:
+    if mongodb_uri:
+        look_at_database(mongodb_uri)
+    else:
         # Before the broker: it is ready long before, and is so no longer waited for.
         embedded.insert(0, ("database", database))
     supervisor.bring_up(embedded)
