@@ -33,7 +33,7 @@ def look_at_database(uri: str) -> None:
 
 def _away(variable: str, uri: str, what: str, why: Exception) -> Trouble:
     # Without what stands before the @, which is a password.
-    place = uri.rpartition("@")[2]
+    place = uri.rpartition("//")[2].rpartition("@")[2].partition("/")[0]
     return Trouble(
         f"The {what} that {variable} names ({place}) cannot be used ({type(why).__name__}): start it or correct "
         f"{variable}, or unset it and a private one is started."
