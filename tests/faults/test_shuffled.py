@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from deploy.local import probes
 from deploy.local.parts import ROOT
 from deploy.local.play.day import Day
 from deploy.local.play.stage import Stage
@@ -84,10 +83,9 @@ class Elsewhere:
         self.truth = Truth(self.uri, stage.database.uri, self.prefix)
 
     def hearer(self, service: str) -> None:
-        """One more worker process."""
+        """One more worker process; nobody waits for it here, as what is said waits for it in its queue."""
         argv = [sys.executable, "-m", f"services.{service}", "worker"]
-        ready = probes.line(f"ready {service} worker")
-        part = Part(f"{service} of {self.prefix}", argv, self._env, ready, cwd=ROOT)
+        part = Part(f"{service} of {self.prefix}", argv, self._env, cwd=ROOT)
         self._hearers.append(self._stage.bring_up(part))
 
     def say(self, packets: Sequence[Packet]) -> None:
