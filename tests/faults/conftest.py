@@ -13,6 +13,7 @@ import pytest
 
 from deploy.local.play.day import Day
 from deploy.local.play.stage import Stage
+from deploy.local.supervise import Server
 from tests.faults.truth import Truth
 
 SEED = int(os.environ.get("DESKSTREAM_FAULTS_SEED") or Random().randrange(1 << 30))
@@ -20,7 +21,7 @@ SEED = int(os.environ.get("DESKSTREAM_FAULTS_SEED") or Random().randrange(1 << 3
 
 
 @pytest.fixture(scope="package")
-def stage() -> Iterator[Stage]:
+def platform() -> Iterator[Stage]:
     """The platform in separate processes on its own broker and database, at nine on a working day."""
     folder = Path(tempfile.mkdtemp(prefix="deskstream-faults-"))
     try:
@@ -35,12 +36,28 @@ def stage() -> Iterator[Stage]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def parts(stage: Stage) -> tuple[str, ...]:
+    """Names of our own processes."""
+    return (*stage.workers, "server", "smtp", "gateway")
+
+
 def end(stage: Stage) -> None:
     """Nobody needs what these processes would still finish or keep; ending them one by one in order takes long."""
-    for name in (*stage.workers, "server", "smtp", "gateway"):
+    for name in parts(stage):
         stage.process(name).kill()
     stage.broker.kill()
     stage.database.kill()
+
+
+@pytest.fixture
+def stage(platform: Stage) -> Stage:
+    """The platform, whole: a test that failed half way may have left something dead."""
+    down: list[Server] = [server for server in (platform.database, platform.broker) if not server.pids]
+    down += [each for name in parts(platform) if not (each := platform.process(name)).pids]
+    for server in down:
+        server.start()
+        server.wait_ready()
+    return platform
 
 
 @pytest.fixture
