@@ -92,7 +92,7 @@ class Line:
                 self._log.exception("line_broken", line=self._name)
             finally:
                 self.up = False
-                self.cut()
+                self._close()
                 self._closed()
             if not self._stopping:
                 self._log.warning("line_down", line=self._name, reason=reason[:300], again_in_s=pause)
@@ -102,11 +102,17 @@ class Line:
 
     def cut(self) -> None:
         """Drop the connection at once; whoever reads or writes it gets an error."""
-        connection, self._connection = self._connection, None
-        transport = getattr(connection, "_transport", None)
+        # Only the reader closes: a socket closed under it is forgotten by the event loop, and it would wait for ever.
+        transport = getattr(self._connection, "_transport", None)
         if transport is not None and transport.sock is not None:
             with contextlib.suppress(OSError):
                 transport.sock.shutdown(socket.SHUT_RDWR)
+
+    def _close(self) -> None:
+        self.cut()
+        connection, self._connection = self._connection, None
+        transport = getattr(connection, "_transport", None)
+        if transport is not None and transport.sock is not None:
             transport.sock.close()
 
     def stop(self) -> None:
