@@ -142,7 +142,9 @@ def test_down_ends_ours_and_leaves_alone_what_only_has_the_number(
 @pytest.mark.real
 @pytest.mark.faults
 def test_up_ends_everything_when_it_is_interrupted(tmp_path: Path) -> None:
+    # As in the foreground of a terminal, also where these tests themselves were started in the background.
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import pathlib, sys; from deploy.local import __main__, up; up.RUN = pathlib.Path(sys.argv[1]);"
         "sys.exit(__main__.main(['up', '--infra-only']))"
     )
