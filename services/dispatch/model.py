@@ -53,6 +53,34 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it, under which role."""
+
+    id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A typed link to a ticket or another record (B18); the other end has one of the opposite kind."""
+
+    kind: str
+    target: str
+    note: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of a record form of the profile: an attempt, an approval, a change (E-group)."""
+
+    kind: str
+    at: datetime
+    by: Actor
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One ticket (工单) as it stands; field for field deskstream.v1.Ticket, without protobuf."""
 
@@ -98,6 +126,20 @@ class Ticket:
     callback: str = ""
     accused: str = ""
     updated_at: datetime | None = None
+    flow: str = ""
+    """Lifecycle of the profile it runs under; empty for the profile's own."""
+    lead_team: str = ""
+    supporting_teams: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    records: tuple[Record, ...] = ()
+    """The newest of each kind, in the order of their first."""
+    promised_at: datetime | None = None
+    impact: str = ""
+    urgency: str = ""
+    reassignments: int = 0
+    urges: int = 0
+    attend_at: datetime | None = None
+    """Next instant at which dispatch looks at it by itself."""
 
     @property
     def ended(self) -> bool:
@@ -149,14 +191,6 @@ class Command:
     reason: str = ""
     target: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who did it, under which role."""
-
-    id: str
-    role: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -25,8 +25,13 @@ _SAME = (
     *("description", "impact_scope", "grade", "priority", "state", "team", "assignee", "project_manager", "engineer"),
     *("path", "cycle", "hand_backs", "dispatches", "failed_dispatches", "repeat_contacts", "solution", "steps"),
     *("remaining", "workaround", "backfilled", "callback", "accused"),
+    *("flow", "lead_team", "impact", "urgency", "reassignments", "urges"),
 )
 """Fields that are the same word and kind on both sides."""
+
+_Instant = Literal["occurred_at", "updated_at", "promised_at", "attend_at"]
+_INSTANTS: tuple[_Instant, ...] = get_args(_Instant)
+"""Instants that may be absent on both sides."""
 
 _REQUESTER = ("id", "name", "department", "unit", "phone", "email", "im", "external", "language")
 _ATTACHMENT = ("name", "media_type", "size_bytes", "reference", "sha256")
@@ -57,12 +62,14 @@ def ticket_to(ticket: model.Ticket) -> ticket_pb2.Ticket:
             common_pb2.Attachment(**{name: getattr(attachment, name) for name in _ATTACHMENT})
             for attachment in ticket.attachments
         ],
+        supporting_teams=ticket.supporting_teams,
+        links=[_link_to(link) for link in ticket.links],
+        records=[_record_to(record) for record in ticket.records],
         **{name: value for name in _SAME if (value := getattr(ticket, name))},
     )
-    if ticket.occurred_at is not None:
-        made.occurred_at.CopyFrom(stamp(ticket.occurred_at))
-    if ticket.updated_at is not None:
-        made.updated_at.CopyFrom(stamp(ticket.updated_at))
+    for name in _INSTANTS:
+        if (at := getattr(ticket, name)) is not None:
+            getattr(made, name).CopyFrom(stamp(at))
     if ticket.routing is not None:
         made.routing.CopyFrom(decision_to(ticket.routing))
     return made
@@ -91,11 +98,40 @@ def ticket_from(made: ticket_pb2.Ticket) -> model.Ticket:
         milestones={name: instant(at) for name, at in made.milestones.items()},
         fields=dict(made.fields),
         attachments=_attachments_from(made.attachments),
-        occurred_at=instant(made.occurred_at) if made.HasField("occurred_at") else None,
-        updated_at=instant(made.updated_at) if made.HasField("updated_at") else None,
+        supporting_teams=tuple(made.supporting_teams),
+        links=tuple(_link_from(link) for link in made.links),
+        records=tuple(_record_from(record) for record in made.records),
+        occurred_at=_optional(made, "occurred_at"),
+        updated_at=_optional(made, "updated_at"),
+        promised_at=_optional(made, "promised_at"),
+        attend_at=_optional(made, "attend_at"),
         routing=_decision_from(made.routing) if made.HasField("routing") else None,
         **{name: getattr(made, name) for name in _SAME},
     )
+
+
+def _optional(made: ticket_pb2.Ticket, name: _Instant) -> datetime | None:
+    return instant(getattr(made, name)) if made.HasField(name) else None
+
+
+def _link_to(link: model.Link) -> ticket_pb2.Link:
+    return ticket_pb2.Link(
+        kind=link.kind, target=link.target, note=link.note, at=stamp(link.at) if link.at is not None else None
+    )
+
+
+def _link_from(made: ticket_pb2.Link) -> model.Link:
+    return model.Link(made.kind, made.target, made.note, instant(made.at) if made.HasField("at") else None)
+
+
+def _record_to(record: model.Record) -> ticket_pb2.Record:
+    actor = common_pb2.Actor(id=record.by.id, role=record.by.role)
+    return ticket_pb2.Record(kind=record.kind, at=stamp(record.at), actor=actor, values=record.values)
+
+
+def _record_from(made: ticket_pb2.Record) -> model.Record:
+    by = model.Actor(made.actor.id, made.actor.role)
+    return model.Record(made.kind, instant(made.at), by, dict(made.values))
 
 
 def _decision_from(made: ticket_pb2.RoutingDecision) -> model.Decision:

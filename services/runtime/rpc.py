@@ -54,6 +54,8 @@ class Service:
     allow: Mapping[str, Allow]
     close: Callable[[], None] = lambda: None
     """Called once after the server has stopped."""
+    beside: tuple[Service, ...] = ()
+    """Further gRPC services of the same process, which share what this one is made of."""
 
 
 def caller() -> Principal:
@@ -89,6 +91,7 @@ def serve(
     services: Sequence[Service], settings: Settings, verifier: Verifier, *, bind: str | None = None
 ) -> RunningServer:
     """Starts answering on settings.grpc_bind ("host:port", port 0: a free one); SystemExit when the port is taken."""
+    services = [each for service in services for each in (service, *service.beside)]
     rules = {f"/{s.name}/{method}": allow for s in services for method, allow in s.allow.items()}
     for probe in ("/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"):
         rules[probe] = "ANYONE"

@@ -211,6 +211,17 @@ class Ticket(_message.Message):
     CALLBACK_FIELD_NUMBER: _builtins.int
     ACCUSED_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    FLOW_FIELD_NUMBER: _builtins.int
+    LEAD_TEAM_FIELD_NUMBER: _builtins.int
+    SUPPORTING_TEAMS_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    PROMISED_AT_FIELD_NUMBER: _builtins.int
+    IMPACT_FIELD_NUMBER: _builtins.int
+    URGENCY_FIELD_NUMBER: _builtins.int
+    REASSIGNMENTS_FIELD_NUMBER: _builtins.int
+    URGES_FIELD_NUMBER: _builtins.int
+    ATTEND_AT_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Unique ticket number (工单编号, B1), the subject of every event about it."""
     version: _builtins.int
@@ -265,6 +276,17 @@ class Ticket(_message.Message):
     """Outcome of the callback in this cycle: "", "completed", "unreachable", "unsolved"."""
     accused: _builtins.str
     """Requester names the person complained about; never to be assigned to them (C28)."""
+    flow: _builtins.str
+    """Lifecycle of the profile it runs under; empty for the profile's own (section 5 of the requirements)."""
+    lead_team: _builtins.str
+    """Lead department, and those that support it (主责部门、协作部门, B16, C11)."""
+    impact: _builtins.str
+    """Impact and urgency as graded by the matrix, in the profile's words (B5)."""
+    urgency: _builtins.str
+    reassignments: _builtins.int
+    """Reassignments and transfers, beside the hand-backs (C25)."""
+    urges: _builtins.int
+    """How often its holder was urged (督促, E14)."""
     @_builtins.property
     def requester(self) -> _common_pb2.Requester: ...
     @_builtins.property
@@ -285,6 +307,24 @@ class Ticket(_message.Message):
     def routing(self) -> Global___RoutingDecision: ...
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def supporting_teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___Link]:
+        """Typed links to tickets and other records (B18, B21); each is visible from both ends."""
+
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___Record]:
+        """The newest record of each kind: attempt, contact, approval, change ... (E-group). Older ones stay in the history."""
+
+    @_builtins.property
+    def promised_at(self) -> _timestamp_pb2.Timestamp:
+        """Definite reply time stated when it was passed on (明确回复时间, C16)."""
+
+    @_builtins.property
+    def attend_at(self) -> _timestamp_pb2.Timestamp:
+        """Next instant at which dispatch looks at it by itself: to assign, to overflow, to take back."""
+
     def __init__(
         self,
         *,
@@ -329,14 +369,112 @@ class Ticket(_message.Message):
         callback: _builtins.str = ...,
         accused: _builtins.str = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        flow: _builtins.str = ...,
+        lead_team: _builtins.str = ...,
+        supporting_teams: _abc.Iterable[_builtins.str] | None = ...,
+        links: _abc.Iterable[Global___Link] | None = ...,
+        records: _abc.Iterable[Global___Record] | None = ...,
+        promised_at: _timestamp_pb2.Timestamp | None = ...,
+        impact: _builtins.str = ...,
+        urgency: _builtins.str = ...,
+        reassignments: _builtins.int = ...,
+        urges: _builtins.int = ...,
+        attend_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "requester", b"requester", "routing", b"routing", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attend_at", b"attend_at", "occurred_at", b"occurred_at", "promised_at", b"promised_at", "requester", b"requester", "routing", b"routing", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "assignee", b"assignee", "attachments", b"attachments", "backfilled", b"backfilled", "callback", b"callback", "channel", b"channel", "cycle", b"cycle", "description", b"description", "dispatches", b"dispatches", "engineer", b"engineer", "entry", b"entry", "failed_dispatches", b"failed_dispatches", "fields", b"fields", "grade", b"grade", "hand_backs", b"hand_backs", "impact_scope", b"impact_scope", "milestones", b"milestones", "neutral_type", b"neutral_type", "number", b"number", "occurred_at", b"occurred_at", "path", b"path", "phase", b"phase", "priority", b"priority", "profile", b"profile", "profile_version", b"profile_version", "project", b"project", "project_manager", b"project_manager", "remaining", b"remaining", "repeat_contacts", b"repeat_contacts", "requester", b"requester", "routing", b"routing", "solution", b"solution", "source_id", b"source_id", "state", b"state", "steps", b"steps", "team", b"team", "title", b"title", "type", b"type", "updated_at", b"updated_at", "version", b"version", "workaround", b"workaround"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "assignee", b"assignee", "attachments", b"attachments", "attend_at", b"attend_at", "backfilled", b"backfilled", "callback", b"callback", "channel", b"channel", "cycle", b"cycle", "description", b"description", "dispatches", b"dispatches", "engineer", b"engineer", "entry", b"entry", "failed_dispatches", b"failed_dispatches", "fields", b"fields", "flow", b"flow", "grade", b"grade", "hand_backs", b"hand_backs", "impact", b"impact", "impact_scope", b"impact_scope", "lead_team", b"lead_team", "links", b"links", "milestones", b"milestones", "neutral_type", b"neutral_type", "number", b"number", "occurred_at", b"occurred_at", "path", b"path", "phase", b"phase", "priority", b"priority", "profile", b"profile", "profile_version", b"profile_version", "project", b"project", "project_manager", b"project_manager", "promised_at", b"promised_at", "reassignments", b"reassignments", "records", b"records", "remaining", b"remaining", "repeat_contacts", b"repeat_contacts", "requester", b"requester", "routing", b"routing", "solution", b"solution", "source_id", b"source_id", "state", b"state", "steps", b"steps", "supporting_teams", b"supporting_teams", "team", b"team", "title", b"title", "type", b"type", "updated_at", b"updated_at", "urgency", b"urgency", "urges", b"urges", "version", b"version", "workaround", b"workaround"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Ticket: _TypeAlias = Ticket  # noqa: Y015
+
+@_typing.final
+class Link(_message.Message):
+    """A typed link (B18)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """parent, child, problem, member, duplicate_of, duplicate, related, change, emergency, contact, article."""
+    target: _builtins.str
+    """Ticket number, or the identifier of the record elsewhere."""
+    note: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        target: _builtins.str = ...,
+        note: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "kind", b"kind", "note", b"note", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Link: _TypeAlias = Link  # noqa: Y015
+
+@_typing.final
+class Record(_message.Message):
+    """One entry of a form kept with the ticket, such as an attempt, an approval or a change record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Key of the profile's record form."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def actor(self) -> _common_pb2.Actor: ...
+    @_builtins.property
+    def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _common_pb2.Actor | None = ...,
+        values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "kind", b"kind", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Record: _TypeAlias = Record  # noqa: Y015
 
 @_typing.final
 class Change(_message.Message):
@@ -379,6 +517,7 @@ class TicketEvent(_message.Message):
     FROM_STATE_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
+    PREVIOUS_DIGEST_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     """Past tense: opened, graded, dispatched, rejected, accepted, assigned, started, handed_back, passed_up, resolved,
     completed, confirmed, called_back, closed, reopened, withdrawn, declined, noted, updated.
@@ -387,6 +526,8 @@ class TicketEvent(_message.Message):
     """Trigger of the lifecycle that caused it, e.g. "hand_back"."""
     reason: _builtins.str
     from_state: _builtins.str
+    previous_digest: _builtins.bytes
+    """SHA-256 of the ticket's event before this one as it was said; empty for the first (tamper-evident history, B10)."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor: ...
     @_builtins.property
@@ -406,10 +547,11 @@ class TicketEvent(_message.Message):
         from_state: _builtins.str = ...,
         changes: _abc.Iterable[Global___Change] | None = ...,
         ticket: Global___Ticket | None = ...,
+        previous_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "changes", b"changes", "event", b"event", "from_state", b"from_state", "reason", b"reason", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "changes", b"changes", "event", b"event", "from_state", b"from_state", "previous_digest", b"previous_digest", "reason", b"reason", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
