@@ -32,6 +32,9 @@ Allow = frozenset[str] | Literal["ANYONE", "SIGNED_IN"]
 MAX_MESSAGE = 12 * 1024 * 1024
 """Bytes of the largest request: an e-mail of 10 MiB and what is around it."""
 
+_MAX_METADATA = 16 * 1024
+"""Bytes of the headers of a call; tokens end at half of it."""
+
 _THREADS = 96
 _STREAMS = 64
 """Streams open at once. Each holds a thread while it lives, and ordinary calls must always find one."""
@@ -102,6 +105,9 @@ def serve(
         interceptors=[_Gate(rules, verifier)],
         options=[
             ("grpc.max_receive_message_length", MAX_MESSAGE),
+            # Both bounds alike: between them gRPC refuses by chance, the more often the larger.
+            ("grpc.max_metadata_size", _MAX_METADATA),
+            ("grpc.absolute_max_metadata_size", _MAX_METADATA),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.max_connection_age_ms", _CONNECTION_AGE_S * 1000),
