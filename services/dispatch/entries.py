@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,11 @@ class Entry:
         """The event with the whole ticket after it."""
         return ticket_pb2.TicketEvent.FromString(self.body)
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the body, byte for byte as it was said; the next event of the ticket carries it (B10)."""
+        return hashlib.sha256(self.body).digest()
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -34,6 +40,8 @@ class Record:
 
     number: str
     entries: tuple[Entry, ...]
+    head: bytes = b""
+    """Digest of the last event as it was kept beside the history; empty where the store kept none."""
 
     @property
     def latest(self) -> ticket_pb2.Ticket:
@@ -52,16 +60,25 @@ class Record:
 Written = tuple[tuple[Entry, ...], tuple[Said, ...]]
 
 
-def entries_of(events: Sequence[model.Event], cause: str, traceparent: str) -> Written:
-    """Events written down and as they are said: the same ids whenever the same cause is heard again."""
+def entries_of(events: Sequence[model.Event], cause: str, traceparent: str, previous: Entry | None = None) -> Written:
+    """Events written down and as they are said: the same ids whenever the same cause is heard again.
+
+    Each carries the digest of the event before it, so that a history altered later shows it (B10). `previous` is the
+    last one the ticket has; None for an opening. ValueError when a ticket that has a history is given none.
+    """
+    if previous is None and events and events[0].ticket.version > 1:
+        raise ValueError(f"Ticket {events[0].ticket.number} has a history: name its last entry, or the chain breaks.")
     entries: list[Entry] = []
     said: list[Said] = []
     for ordinal, event in enumerate(events):
         body = wire.event_to(event)
+        if previous is not None:
+            body.previous_digest = previous.digest
         identity = event_id(cause, event.key, event.ticket.number, ordinal)
-        entry = Entry(identity, cause, event.key, body.SerializeToString(), traceparent)
-        entries.append(entry)
-        said.append(_said(entry, body, event.at, last=ordinal == len(events) - 1))
+        # Deterministic, as the stream serializes: the digest holds for the stored bytes and for those said.
+        previous = Entry(identity, cause, event.key, body.SerializeToString(deterministic=True), traceparent)
+        entries.append(previous)
+        said.append(_said(previous, body, event.at, last=ordinal == len(events) - 1))
     return tuple(entries), tuple(said)
 
 

@@ -234,7 +234,7 @@ def change(
         event = decide(wire.ticket_from(latest))
         if event is None:
             return latest, ()
-        entries, said = entries_of((event,), cause, traceparent)
+        entries, said = entries_of((event,), cause, traceparent, record.entries[-1])
         if tickets.append(event.ticket, entries, owed_since=owed_since):
             return wire.ticket_to(event.ticket), said
     raise Unavailable(f"Ticket {number} is being changed by many at once; try again.")

@@ -42,6 +42,7 @@ class TicketDocument(Document):
     stage = StringField()
     changed_at = DateTimeField()
     events = ListField(DictField(BinaryField()))
+    head = BinaryField()
     unsaid = ListField(StringField())
     unsaid_at = DateTimeField()
 
@@ -77,12 +78,12 @@ class MongoTickets:
         """By _id."""
         wanted: Row = {"_id": numbers[0]} if len(numbers) == 1 else {"_id": {"$in": list(numbers)}}
         with available():
-            rows = list(self._rows.find(wanted, {"events": 1}))
-        return {row["_id"]: Record(row["_id"], tuple(_entry(event) for event in row["events"])) for row in rows}
+            rows = list(self._rows.find(wanted, {"events": 1, "head": 1}))
+        return {row["_id"]: _record(row) for row in rows}
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         """Compare-and-set on the version before."""
-        snapshot = {**_snapshot(ticket), "changed_at": ticket.updated_at}
+        snapshot = {**_snapshot(ticket), "changed_at": ticket.updated_at, "head": entries[-1].digest}
         push: Row = {"events": {"$each": [_stored(entry) for entry in entries]}}
         if owed_since is not None:
             snapshot["unsaid_at"] = owed_since
@@ -163,6 +164,7 @@ def _snapshot(ticket: model.Ticket) -> Row:
 
 def _row(new: Opened) -> Row:
     row: Row = {"_id": new.ticket.number, "events": [_stored(entry) for entry in new.entries]}
+    row["head"] = new.entries[-1].digest
     row.update((key, value) for key, value in _snapshot(new.ticket).items() if value is not None)
     return row
 
@@ -172,6 +174,10 @@ def _stored(entry: Entry) -> Row:
     if entry.traceparent:
         row["trace"] = entry.traceparent
     return row
+
+
+def _record(row: Row) -> Record:
+    return Record(row["_id"], tuple(_entry(event) for event in row["events"]), bytes(row.get("head", b"")))
 
 
 def _entry(row: Row) -> Entry:

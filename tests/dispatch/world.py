@@ -145,7 +145,8 @@ class KeptTickets:
 
     def load(self, numbers: Sequence[str]) -> Mapping[str, Record]:
         with self._lock:
-            return {number: Record(number, self._rows[number][1]) for number in numbers if number in self._rows}
+            kept = {number: self._rows[number][1] for number in numbers if number in self._rows}
+            return {number: Record(number, entries, entries[-1].digest) for number, entries in kept.items()}
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         with self._lock:
