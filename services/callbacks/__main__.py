@@ -1,31 +1,10 @@
-"""Composition root: `python -m services.callbacks worker|server`."""
+"""python -m services.callbacks worker|server."""
 
 from __future__ import annotations
 
 import sys
 
-from services.runtime import process
-
-
-def main(argv: list[str]) -> None:
-    """Runs one role until it is told to end."""
-    role = process.role_from(argv)
-    process.start(role)
-    from services.callbacks import compose
-    from services.runtime import telemetry
-    from services.runtime.settings import Settings
-
-    settings = Settings()
-    telemetry.set_up("callbacks", role, settings)
-    if role == "worker":
-        from services.runtime.bus import run_workers
-
-        run_workers([compose.worker(settings)], settings)
-    else:
-        from services.runtime.rpc import serve_until_told
-
-        serve_until_told([compose.server(settings)], settings, "callbacks")
-
+from services.runtime.process import run
 
 if __name__ == "__main__":
-    main(sys.argv)
+    run(sys.argv, "callbacks")
