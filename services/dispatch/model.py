@@ -50,6 +50,14 @@ class Decision:
     reason: str = ""
     tried: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    why_person: str = ""
+    """Why this person (C13, C23): one sentence, empty when nobody was chosen."""
+    score: int = 0
+    """Sum of the scores of the rules that spoke for the target; 0 where the first match wins."""
+    tried_count: int = 0
+    """How many rules were tried without a match; `tried` names the last of them."""
+    policy_version: str = ""
+    """Version of the profile that decided."""
 
 
 @dataclass(frozen=True, slots=True)

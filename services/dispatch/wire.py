@@ -85,6 +85,10 @@ def decision_to(decision: model.Decision) -> ticket_pb2.RoutingDecision:
         tried=decision.tried,
         facts=dict(decision.facts),
         at=stamp(decision.at),
+        person_reason=decision.why_person,
+        score=decision.score,
+        tried_count=decision.tried_count,
+        policy_version=decision.policy_version,
     )
 
 
@@ -143,6 +147,10 @@ def _decision_from(made: ticket_pb2.RoutingDecision) -> model.Decision:
         reason=made.reason,
         tried=tuple(made.tried),
         facts=dict(made.facts),
+        why_person=made.person_reason,
+        score=made.score,
+        tried_count=made.tried_count,
+        policy_version=made.policy_version,
     )
 
 
