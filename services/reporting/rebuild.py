@@ -6,7 +6,7 @@ Why nothing is lost stands in services/adr/0008-reports-from-the-stream.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -57,28 +57,21 @@ def rebuild(
     """
     generation = uuid4().hex[:12]
     views = reports.begin(generation, again=again)
-    try:
+    with ExitStack() as undo:
+        undo.callback(reports.finish, views)
         log = _Log(amqp_uri, accept_gap=accept_gap, progress=progress)
-    except BaseException:
-        reports.finish(views)
-        raise
-    try:
-        # First up to now, so that readers change over to figures that are nearly complete.
-        log.fold_up_to_now(views)
-        old = reports.current()
-        reports.put_in_place(generation, old.generation)
-    except BaseException:
-        log.close()
-        reports.finish(views)
-        raise
-    # From here on a failure leaves the new generation in place and the mark of the rebuild standing: run it again.
-    try:
-        # A worker that asked for the generation before the change wrote to the old one. What it had heard by then
-        # stands in the log before our next mark. The second mark is for a message that reached its queue first.
-        log.fold_up_to_now(views)
-        log.fold_up_to_now(views)
-    finally:
-        log.close()
+        with closing(log):
+            # First up to now, so that readers change over to figures that are nearly complete.
+            log.fold_up_to_now(views)
+            old = reports.current()
+            reports.put_in_place(generation, old.generation)
+            # From here on a failure leaves the new generation in place and the mark of the rebuild standing: run it
+            # again.
+            undo.pop_all()
+            # A worker that asked for the generation before the change wrote to the old one. What it had heard by then
+            # stands in the log before our next mark. The second mark is for a message that reached its queue first.
+            log.fold_up_to_now(views)
+            log.fold_up_to_now(views)
     reports.finish(old)
     return Rebuilt(generation, log.read, log.refused)
 
