@@ -147,7 +147,11 @@ class Ticket:
     reassignments: int = 0
     urges: int = 0
     attend_at: datetime | None = None
-    """Next instant at which dispatch looks at it by itself."""
+    """Next instant at which dispatch looks at it by itself: to overflow or to take back."""
+    waits_since: datetime | None = None
+    """Since when it stands with this team and holder."""
+    passed: tuple[str, ...] = ()
+    """People it was taken from or who handed it back in this team and cycle, oldest first: others come first."""
 
     @property
     def ended(self) -> bool:

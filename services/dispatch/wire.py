@@ -29,7 +29,7 @@ _SAME = (
 )
 """Fields that are the same word and kind on both sides."""
 
-_Instant = Literal["occurred_at", "updated_at", "promised_at", "attend_at"]
+_Instant = Literal["occurred_at", "updated_at", "promised_at", "attend_at", "waits_since"]
 _INSTANTS: tuple[_Instant, ...] = get_args(_Instant)
 """Instants that may be absent on both sides."""
 
@@ -63,6 +63,7 @@ def ticket_to(ticket: model.Ticket) -> ticket_pb2.Ticket:
             for attachment in ticket.attachments
         ],
         supporting_teams=ticket.supporting_teams,
+        passed=ticket.passed,
         links=[_link_to(link) for link in ticket.links],
         records=[_record_to(record) for record in ticket.records],
         **{name: value for name in _SAME if (value := getattr(ticket, name))},
@@ -103,12 +104,14 @@ def ticket_from(made: ticket_pb2.Ticket) -> model.Ticket:
         fields=dict(made.fields),
         attachments=_attachments_from(made.attachments),
         supporting_teams=tuple(made.supporting_teams),
+        passed=tuple(made.passed),
         links=tuple(_link_from(link) for link in made.links),
         records=tuple(_record_from(record) for record in made.records),
         occurred_at=_optional(made, "occurred_at"),
         updated_at=_optional(made, "updated_at"),
         promised_at=_optional(made, "promised_at"),
         attend_at=_optional(made, "attend_at"),
+        waits_since=_optional(made, "waits_since"),
         routing=_decision_from(made.routing) if made.HasField("routing") else None,
         **{name: getattr(made, name) for name in _SAME},
     )
