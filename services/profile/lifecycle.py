@@ -19,6 +19,9 @@ Guard = Literal[
     "user_confirmed",
     "path_online",
     "path_dispatched",
+    "not_dispatched",
+    "within_authority",
+    "no_contact",
 ]
 """Judgements dispatch knows; each refuses with a sentence of its own."""
 
@@ -37,6 +40,11 @@ Effect = Literal[
     "new_cycle",
     "path_online",
     "path_dispatched",
+    "enter_flow",
+    "to_team",
+    "lead_target",
+    "raise_flag",
+    "count_reassignment",
 ]
 """What else an action does to the ticket; dispatch implements each once."""
 
@@ -73,6 +81,24 @@ class Transition(BaseModel):
     effects: tuple[Effect, ...] = ()
     effect_role: Key | None = None
     """Role for assign_role_on_duty."""
+    given: dict[Key, tuple[str, ...]] = {}
+    """Values of the action that choose this row among the rows of one action: `subtype: [technical]` (B7, E6)."""
+    writes: Key | None = None
+    """The record form that the action's values fill; its required fields must be given (section 5, E-group)."""
+    preset: dict[Key, str] = {}
+    """Values of the written record that the row itself knows, such as `outcome: unsolved` (C1)."""
+    needs: tuple[Key, ...] = ()
+    """Records that must exist in this cycle; what is missing is told all at once."""
+    needs_yes: tuple[str, ...] = ()
+    """"record.field" that must say yes, such as "user_consent.agreed" (E13)."""
+    drops: tuple[Key, ...] = ()
+    """Records that no longer answer for the ticket after it, such as the approval of a solution that failed."""
+    becomes: Key | None = None
+    """Type the ticket turns into; with enter_flow, `to` is a state of that type's flow (B8)."""
+    team: Key | None = None
+    """Team for to_team (E6)."""
+    flag: Key | None = None
+    """Flag for raise_flag: "major", or one of the profile's flags (C18)."""
     source: str = ""
 
 

@@ -19,6 +19,8 @@ from services.profile.facet import PersonId as PersonId
 from services.profile.facet import Span as Span
 from services.profile.facet import parse_span as parse_span
 from services.profile.lifecycle import Lifecycle
+from services.profile.lifecycle import State as State
+from services.profile.lifecycle import Transition as Transition
 from services.profile.organisation import Absence as Absence
 from services.profile.organisation import Customer as Customer
 from services.profile.organisation import Duty as Duty
@@ -26,6 +28,8 @@ from services.profile.organisation import Organisation as Organisation
 from services.profile.organisation import Person as Person
 from services.profile.organisation import Project as Project
 from services.profile.organisation import Team as Team
+from services.profile.records import Flag as Flag
+from services.profile.records import RecordForm as RecordForm
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -87,6 +91,8 @@ class RequestType(Facet):
         "praise",
         "whistle_blowing",
     ]
+    flow: Name | None = None
+    """The flow its tickets run under; null: the profile's own lifecycle."""
 
 
 class Entry(Facet):
@@ -164,6 +170,8 @@ class Routing(Facet):
     out_of_hours_team: Name | None = None
     """Emergency seat (应急坐席, A6) for requests outside service hours; null: rules decide alone."""
     hand_back_limit: int = 3
+    reassign_limit: int = 3
+    """How many reassignments and transfers, beside the hand-backs, alert a manager (C25)."""
 
 
 class ClockRule(Facet):
@@ -264,6 +272,10 @@ class Profile(Facet):
     form: tuple[FormField, ...]
     grading: Grading
     lifecycle: Lifecycle
+    flows: dict[Name, Lifecycle] = Field(default_factory=dict)
+    """Further lifecycles, for the types that name them (sections 5.3 to 5.5)."""
+    records: tuple[RecordForm, ...] = ()
+    flags: tuple[Flag, ...] = ()
     routing: Routing
     sla: ServiceLevels = ServiceLevels()
     survey: Survey | None = None
@@ -272,3 +284,18 @@ class Profile(Facet):
     kpi: Kpis = Kpis()
     roles: dict[Name, Label]
     organisation: Organisation
+
+    @property
+    def lifecycles(self) -> dict[str, Lifecycle]:
+        """Every lifecycle by the name tickets carry it under (`Ticket.flow`); the profile's own under ""."""
+        return {"": self.lifecycle, **self.flows}
+
+    @property
+    def transitions(self) -> tuple[Transition, ...]:
+        """Rows of all lifecycles."""
+        return tuple(row for each in self.lifecycles.values() for row in each.transitions)
+
+    @property
+    def states(self) -> dict[str, State]:
+        """States of all lifecycles; one that stands in two means the same in both."""
+        return {key: state for each in self.lifecycles.values() for key, state in each.states.items()}
