@@ -99,6 +99,18 @@ class BusinessCalendar:
         i = bisect_right(table.ends, moment)
         return i < len(table.starts) and table.starts[i] <= moment
 
+    def changes(self, first: int, last: int) -> list[int]:
+        """Instants (epoch seconds) after `first` and before `last` at which the calendar opens or closes."""
+        if self.always or last <= first:
+            return []
+        table = self._covering(first, last)
+        i = bisect_right(table.ends, first)
+        found = []
+        while i < len(table.starts) and table.starts[i] < last:
+            found += [edge for edge in (table.starts[i], table.ends[i]) if first < edge < last]
+            i += 1
+        return found
+
     def next_opening(self, at: datetime) -> datetime:
         """The instant itself when open, else the next one at which the calendar opens."""
         return self.add(at, 0)
