@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from services.profile.assignment_checks import check_assignment
 from services.profile.calendar_checks import check_calendars
 from services.profile.faults import Finding, Path
 from services.profile.lifecycle_checks import check_lifecycle
@@ -29,6 +30,7 @@ _EVENTS = frozenset(
     }
     | {f"alert.{kind}" for kind in ("unmatched", "seat_empty", "hand_back_limit", "unsolved_after_close")}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
+    | {"ticket.assigned", "ticket.overflowed", "ticket.taken_back"}
 )
 
 
@@ -40,6 +42,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_lifecycle(profile.lifecycle, roles)
     yield from _defaults(profile)
     yield from _routing(profile)
+    yield from check_assignment(profile, check_condition)
     yield from _clocks(profile)
     yield from _escalation(profile)
     yield from _callback(profile)

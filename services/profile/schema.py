@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from services.profile.assignment import Assignment
 from services.profile.callback import Callback as Callback
 from services.profile.callback import Choice as Choice
 from services.profile.callback import Question as Question
@@ -277,6 +278,7 @@ class Profile(Facet):
     records: tuple[RecordForm, ...] = ()
     flags: tuple[Flag, ...] = ()
     routing: Routing
+    assignment: Assignment = Field(default_factory=dict)
     sla: ServiceLevels = ServiceLevels()
     survey: Survey | None = None
     callback: Callback | None = None
