@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.profile.assignment_checks import check_assignment
 from services.profile.calendar_checks import check_calendars
-from services.profile.faults import Finding, Path
+from services.profile.condition_checks import check_condition, check_routing
+from services.profile.faults import Finding, Path, duplicates, unknown
 from services.profile.lifecycle_checks import check_lifecycle
 from services.profile.people_checks import check_organisation
-from services.profile.schema import About, Condition, Profile
+from services.profile.schema import About, Profile
 
 PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
 """Set by the platform itself; every other milestone a clock names must be marked by a transition."""
@@ -41,28 +42,13 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_calendars(profile)
     yield from check_lifecycle(profile.lifecycle, roles)
     yield from _defaults(profile)
-    yield from _routing(profile)
+    yield from check_routing(profile)
     yield from check_assignment(profile, check_condition)
     yield from _clocks(profile)
     yield from _escalation(profile)
     yield from _callback(profile)
     yield from _notices(profile)
     yield from check_organisation(profile)
-
-
-def unknown(path: Path, kind: str, name: str, known: Iterable[str]) -> Finding:
-    """The sentence for a name that nothing carries."""
-    listed = ", ".join(sorted(known)) or "none yet"
-    return path, f'there is no {kind} "{name}"; add it or name one of: {listed}'
-
-
-def duplicates(path: Path, kind: str, names: Iterable[str], key: str = "key") -> Iterator[Finding]:
-    """A finding for every name that stood before."""
-    seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name in seen:
-            yield (*path, index, key), f'{kind} "{name}" appears twice; give each its own {key}'
-        seen.add(name)
 
 
 def _about(profile: Profile) -> Iterator[Finding]:
@@ -86,39 +72,6 @@ def _defaults(profile: Profile) -> Iterator[Finding]:
     for index, each in enumerate(profile.form):
         if each.kind == "choice" and not each.choices and each.name not in ("type", "entry", "project", "grade"):
             yield ("form", index, "choices"), "a choice needs choices; list them or use kind: text"
-
-
-def check_condition(profile: Profile, when: Condition, path: Path) -> Iterator[Finding]:
-    """Every value a condition compares with must exist."""
-    known: dict[str, Iterable[str]] = {
-        "type": [each.key for each in profile.types],
-        "grade": [each.key for each in profile.grading.grades],
-        "entry": [each.key for each in profile.entries],
-        "channel": profile.channels,
-        "project": [each.id for each in profile.organisation.projects],
-        "path": ("online", "dispatched"),
-    }
-    for field, names in known.items():
-        for index, name in enumerate(getattr(when, field)):
-            if name not in names:
-                yield unknown((*path, field, index), field, name, names)
-
-
-def _routing(profile: Profile) -> Iterator[Finding]:
-    teams = [team.id for team in profile.organisation.teams]
-    people = {person.id: person for person in profile.organisation.people}
-    yield from duplicates(("routing", "rules"), "rule", [rule.id for rule in profile.routing.rules], key="id")
-    for index, rule in enumerate(profile.routing.rules):
-        here: Path = ("routing", "rules", index)
-        yield from check_condition(profile, rule.when, (*here, "when"))
-        if rule.to.team not in teams:
-            yield unknown((*here, "to", "team"), "team", rule.to.team, teams)
-        if rule.to.person is not None and rule.to.person not in people:
-            yield unknown((*here, "to", "person"), "person", rule.to.person, people)
-    for field in ("unmatched_team", "out_of_hours_team"):
-        team = getattr(profile.routing, field)
-        if team is not None and team not in teams:
-            yield unknown(("routing", field), "team", team, teams)
 
 
 def _clocks(profile: Profile) -> Iterator[Finding]:

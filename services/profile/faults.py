@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.kernel.errors import Fault, Refused
@@ -45,3 +45,18 @@ def field_name(path: Path) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else (f".{step}" if text else str(step))
     return text or "(file)"
+
+
+def unknown(path: Path, kind: str, name: str, known: Iterable[str]) -> Finding:
+    """The sentence for a name that nothing carries."""
+    listed = ", ".join(sorted(known)) or "none yet"
+    return path, f'there is no {kind} "{name}"; add it or name one of: {listed}'
+
+
+def duplicates(path: Path, kind: str, names: Iterable[str], key: str = "key") -> Iterator[Finding]:
+    """A finding for every name that stood before."""
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield (*path, index, key), f'{kind} "{name}" appears twice; give each its own {key}'
+        seen.add(name)

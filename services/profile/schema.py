@@ -12,6 +12,9 @@ from services.profile.callback import Callback as Callback
 from services.profile.callback import Choice as Choice
 from services.profile.callback import Question as Question
 from services.profile.callback import Survey as Survey
+from services.profile.conditions import Condition as Condition
+from services.profile.conditions import RuleCondition as RuleCondition
+from services.profile.conditions import Weekday as Weekday
 from services.profile.facet import Duration as Duration
 from services.profile.facet import Facet as Facet
 from services.profile.facet import Label as Label
@@ -31,8 +34,6 @@ from services.profile.organisation import Project as Project
 from services.profile.organisation import Team as Team
 from services.profile.records import Flag as Flag
 from services.profile.records import RecordForm as RecordForm
-
-Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Document(Facet):
@@ -133,20 +134,6 @@ class Grading(Facet):
     """Grade of a request that came without one; null: a person must grade it."""
 
 
-class Condition(Facet):
-    """Facts of a ticket that must all hold; a list means "one of". Empty: always."""
-
-    type: tuple[str, ...] = ()
-    grade: tuple[str, ...] = ()
-    entry: tuple[str, ...] = ()
-    channel: tuple[str, ...] = ()
-    project: tuple[str, ...] = ()
-    unit: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    in_hours: bool | None = None
-    major: bool | None = None
-
-
 class Target(Facet):
     """Where a routing rule sends a ticket."""
 
@@ -155,10 +142,12 @@ class Target(Facet):
 
 
 class RoutingRule(Facet):
-    """One rule; the first that matches wins and its id is stored (C2)."""
+    """One rule; the first that matches wins, or the target with the highest sum of scores (C2)."""
 
     id: Name
-    when: Condition = Condition()
+    when: RuleCondition = RuleCondition()
+    score: int = Field(default=1, ge=1, le=1000)
+    """Counts in the mode "scored" only."""
     to: Target
     why: Label
 
@@ -166,6 +155,9 @@ class RoutingRule(Facet):
 class Routing(Facet):
     """Preset rules (预设的分流规则) and where the unmatched go (C24)."""
 
+    mode: Literal["first", "scored"] = "first"
+    """"first": the first rule that matches decides. "scored": every matching rule speaks for its target, the highest
+    sum wins, and among equals the target whose rule stands first."""
     rules: tuple[RoutingRule, ...] = ()
     unmatched_team: Name
     out_of_hours_team: Name | None = None
