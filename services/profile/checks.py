@@ -10,6 +10,8 @@ from services.profile.assignment_checks import check_assignment
 from services.profile.calendar_checks import check_calendars
 from services.profile.condition_checks import check_condition, check_routing
 from services.profile.faults import Finding, Path, duplicates, unknown
+from services.profile.form_checks import check_forms
+from services.profile.grading_checks import check_grading
 from services.profile.lifecycle_checks import check_lifecycle
 from services.profile.people_checks import check_organisation
 from services.profile.schema import About, Profile
@@ -42,6 +44,8 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_calendars(profile)
     yield from check_lifecycle(profile.lifecycle, roles)
     yield from _defaults(profile)
+    yield from check_forms(profile)
+    yield from check_grading(profile.grading, frozenset(row.action for row in profile.transitions))
     yield from check_routing(profile)
     yield from check_assignment(profile, check_condition)
     yield from _clocks(profile)
@@ -60,18 +64,10 @@ def _about(profile: Profile) -> Iterator[Finding]:
 
 
 def _defaults(profile: Profile) -> Iterator[Finding]:
-    types, grades = [each.key for each in profile.types], [each.key for each in profile.grading.grades]
+    types = [each.key for each in profile.types]
     yield from duplicates(("types",), "type", types)
-    yield from duplicates(("grading", "grades"), "grade", grades)
-    yield from duplicates(("entries",), "entry", [each.key for each in profile.entries])
-    yield from duplicates(("form",), "field", [each.name for each in profile.form], key="name")
     if profile.default_type not in types:
         yield unknown(("default_type",), "type", profile.default_type, types)
-    if profile.grading.default is not None and profile.grading.default not in grades:
-        yield unknown(("grading", "default"), "grade", profile.grading.default, grades)
-    for index, each in enumerate(profile.form):
-        if each.kind == "choice" and not each.choices and each.name not in ("type", "entry", "project", "grade"):
-            yield ("form", index, "choices"), "a choice needs choices; list them or use kind: text"
 
 
 def _clocks(profile: Profile) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from services.profile.callback import Callback as Callback
 from services.profile.callback import Choice as Choice
 from services.profile.callback import Question as Question
 from services.profile.callback import Survey as Survey
+from services.profile.catalogue import Catalogue
 from services.profile.conditions import Condition as Condition
 from services.profile.conditions import RuleCondition as RuleCondition
 from services.profile.conditions import Weekday as Weekday
@@ -22,6 +24,10 @@ from services.profile.facet import Name as Name
 from services.profile.facet import PersonId as PersonId
 from services.profile.facet import Span as Span
 from services.profile.facet import parse_span as parse_span
+from services.profile.forms import Entry as Entry
+from services.profile.forms import FormField as FormField
+from services.profile.grading import Grade as Grade
+from services.profile.grading import Grading as Grading
 from services.profile.lifecycle import Lifecycle
 from services.profile.lifecycle import State as State
 from services.profile.lifecycle import Transition as Transition
@@ -95,43 +101,6 @@ class RequestType(Facet):
     ]
     flow: Name | None = None
     """The flow its tickets run under; null: the profile's own lifecycle."""
-
-
-class Entry(Facet):
-    """An entry of the service catalogue (受理范围, A18)."""
-
-    key: Name
-    label: Label
-
-
-class FormField(Facet):
-    """A field of the request form (A7, B19). Names of draft fields, or of extra fields kept in Ticket.fields."""
-
-    name: Name
-    label: Label
-    kind: Literal["text", "long_text", "choice", "time", "phone", "email"] = "text"
-    required: bool = False
-    choices: tuple[Entry, ...] = ()
-    help: Label | None = None
-    any_of: tuple[Name, ...] = ()
-    """Given as soon as one of these draft fields is: "contact" is phone, email or im (A7)."""
-
-
-class Grade(Facet):
-    """A class of urgency, fault level or priority (B4, B5); priority 1 is served first."""
-
-    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
-    label: Label
-    priority: int = Field(ge=1, le=9)
-
-
-class Grading(Facet):
-    """How tickets are graded (分级)."""
-
-    model: Literal["priority", "urgency", "fault_level"]
-    grades: tuple[Grade, ...] = Field(min_length=1)
-    default: str | None = None
-    """Grade of a request that came without one; null: a person must grade it."""
 
 
 class Target(Facet):
@@ -278,6 +247,11 @@ class Profile(Facet):
     kpi: Kpis = Kpis()
     roles: dict[Name, Label]
     organisation: Organisation
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Entries and form fields, prepared for judging."""
+        return Catalogue(self)
 
     @property
     def lifecycles(self) -> dict[str, Lifecycle]:

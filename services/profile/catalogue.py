@@ -1,0 +1,161 @@
+"""The service catalogue and the form of one profile, prepared: what is asked of whom, and what may be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from services.kernel.errors import Fault
+from services.profile.facet import Label
+from services.profile.forms import (
+    LISTED,
+    YES_NO,
+    Entry,
+    FormField,
+    OnlyFor,
+    canonical,
+    missing,
+    not_listed,
+    value_fault,
+)
+
+if TYPE_CHECKING:
+    from services.profile.schema import Profile
+
+DEEPEST = 6
+"""Entries above one another, at most."""
+
+BETWEEN = " / "
+"""Stands between the labels of an entry and of those above it."""
+
+
+class Catalogue:
+    """Fields and entries by name. Made once per profile (Profile.catalogue); intake and dispatch judge by it."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.entries: Mapping[str, Entry] = {entry.key: entry for entry in profile.entries}
+        self._above = {key: self._chain(key) for key in self.entries}
+        self.fields: tuple[FormField, ...] = (*profile.form, *self._of_entries())
+        """Those of the form, then those of the entries."""
+        self.by_name: Mapping[str, FormField] = {field.name: field for field in self.fields}
+        self.extra: Mapping[str, FormField] = {field.name: field for field in self.fields if field.is_extra}
+        """The fields kept in Ticket.fields (B19)."""
+        self._lists: Mapping[str, Mapping[str, Label]] = {
+            "type": {one.key: one.label for one in profile.types},
+            "entry": {key: self.entry_label(key) for key, one in self.entries.items() if one.active},
+            "project": {one.id: one.name for one in profile.organisation.projects},
+            "grade": {one.key: one.label for one in profile.grading.grades},
+        }
+        self._types = frozenset(self._lists["type"])
+        self._asked: dict[tuple[str, str], tuple[FormField, ...]] = {}
+
+    def _chain(self, key: str) -> tuple[Entry, ...]:
+        """The entry and those above it, nearest first; a circle, which the checks refuse, ends the walk."""
+        found: list[Entry] = []
+        at: str | None = key
+        while at is not None and at in self.entries and len(found) < DEEPEST:
+            found.append(self.entries[at])
+            at = self.entries[at].parent
+        return tuple(found)
+
+    def _of_entries(self) -> Iterator[FormField]:
+        for entry in self.entries.values():
+            for field in entry.fields:
+                yield field.model_copy(update={"only_for": OnlyFor(types=field.only_for.types, entries=(entry.key,))})
+
+    def above(self, entry: str) -> tuple[Entry, ...]:
+        """The entry and those above it, nearest first; empty for an unknown one."""
+        return self._above.get(entry, ())
+
+    def entry_label(self, key: str) -> Label:
+        """The label with those above it: "应用系统 / ERP"."""
+        chain = self._above[key][::-1]
+        return Label(zh=BETWEEN.join(one.label.zh for one in chain), en=BETWEEN.join(one.label.en for one in chain))
+
+    def types_of(self, entry: str) -> tuple[str, ...]:
+        """Types a request for the entry may have; empty: any."""
+        return next((one.types for one in self.above(entry) if one.types), ())
+
+    def default_of(self, entry: str, what: str) -> str:
+        """The "team", "project" or "grade" the catalogue names for an entry; empty: none."""
+        return next((str(value) for one in self.above(entry) if (value := getattr(one, what))), "")
+
+    def applies(self, field: FormField, kind: str, entry: str) -> bool:
+        """Whether a field is asked of a request with this type and entry."""
+        when = field.only_for
+        if when.types and kind not in when.types:
+            return False
+        return not when.entries or any(one.key in when.entries for one in self.above(entry))
+
+    def asked(self, kind: str, entry: str) -> tuple[FormField, ...]:
+        """The fields asked of a request with this type and entry, in order; those of the desk are among them."""
+        key = (kind if kind in self._types else "", entry if entry in self.entries else "")
+        if key not in self._asked:
+            # The keys are bounded by the profile: types times entries.
+            self._asked[key] = tuple(field for field in self.fields if self.applies(field, *key))
+        return self._asked[key]
+
+    def options(self, field: FormField, kind: str = "") -> Mapping[str, Label]:
+        """The choices of a field, in the order of the profile; entries only as far as they go with the type."""
+        if field.choices:
+            return {one.key: one.label for one in field.choices}
+        if field.kind == "yes_no":
+            return YES_NO
+        listed = self._lists.get(field.name, {})
+        if field.name != "entry" or not kind:
+            return listed
+        return {key: label for key, label in listed.items() if not (types := self.types_of(key)) or kind in types}
+
+    def listed(self, name: str) -> Mapping[str, Label]:
+        """All choices of "type", "entry", "project" or "grade"."""
+        return self._lists[name]
+
+    def key_of(self, field: FormField, text: str) -> str:
+        """The key of a choice that was written as a label, its own or with those above it; other texts as they are."""
+        found = canonical(field, text, self.options(field))
+        if found == text and field.name == "entry" and text not in self.entries:
+            wanted = text.casefold()
+            for key, one in self.entries.items():
+                if one.active and wanted in (one.label.zh.casefold(), one.label.en.casefold()):
+                    return key
+        return found
+
+    def fault_of(self, field: FormField, text: str) -> Fault | None:
+        """What is wrong with a value of a field; None: nothing. Whether an entry goes with a type is told apart."""
+        return value_fault(field, text, self.options(field))
+
+    def entry_fault(self, kind: str, entry: str) -> Fault | None:
+        """Whether the entry is offered, and to requests of this type (A18)."""
+        if not entry:
+            return None
+        if entry not in self._lists["entry"]:
+            return not_listed("entry", self._lists["entry"])
+        types = self.types_of(entry)
+        if not types or not kind or kind in types:
+            return None
+        names = self._lists["type"]
+        zh, en = ("、".join(names[key].zh for key in types), ", ".join(names[key].en for key in types))
+        label = self.entry_label(entry)
+        return Fault(
+            "entry",
+            f"“{label.zh}”只受理：{zh}；请更换服务目录项或类型。",
+            f'"{label.en}" takes only: {en}; choose another entry or another type.',
+        )
+
+    def faults(self, value: Callable[[str], str]) -> Iterator[Fault]:
+        """Every fault of a filled form; `value` gives what stands in a field. The desk's fields may wait (A7, B19)."""
+        kind, entry = value("type"), value("entry")
+        asked = self.asked(kind, entry)
+        for field in asked:
+            given = next((text for name in field.any_of if (text := value(name))), value(field.name))
+            if field.required and not given and not field.for_desk:
+                yield missing(field)
+        for field in self.fields:
+            # Also what is not asked: whatever is kept has its form.
+            if not field.any_of and (fault := self.fault_of(field, value(field.name))):
+                yield fault
+        for name in sorted(LISTED):
+            if (text := value(name)) and text not in self._lists[name]:
+                yield not_listed(name, self._lists[name])
+        if entry in self._lists["entry"] and (fault := self.entry_fault(kind, entry)):
+            yield fault
