@@ -203,6 +203,8 @@ class Command:
     reason: str = ""
     target: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, Ticket] = field(default_factory=dict, compare=False)
+    """Tickets it concerns besides its own, by number, as they stand: facts to judge by, never written."""
 
 
 @dataclass(frozen=True, slots=True)
