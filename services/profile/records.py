@@ -1,4 +1,4 @@
-"""The facets of records and flags: what is written down beside a ticket's own fields, and what asks for it (E-group)."""
+"""The facets of records and flags: what is written down beside a ticket's own fields, and what asks for it."""
 
 from __future__ import annotations
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from services.dispatch.model import Ticket
+from services.dispatch.policy.flows import Flow
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Transition
-from services.profile.schema import Person, Profile, Project, RoutingRule
+from services.profile.schema import Flag, Person, Profile, Project, RecordForm, RoutingRule
 
 LAST = 9
 """Priority of a ticket nobody has graded: served after the graded ones."""
@@ -44,45 +46,48 @@ class Desk:
         self.priorities = {grade.key: grade.priority for grade in profile.grading.grades}
         self.entries = frozenset(entry.key for entry in profile.entries)
         self.extra_fields = frozenset(field.name for field in profile.form)
-        self._rows: dict[tuple[str, str], tuple[Transition, ...]] = {}
-        self._actions: dict[str, list[Transition]] = {}
-        for row in self.lifecycle.transitions:
-            self._actions.setdefault(row.action, []).append(row)
-            for state in row.from_:
-                self._rows[state, row.action] = (*self._rows.get((state, row.action), ()), row)
+        self.flows = {name: Flow(name, lifecycle) for name, lifecycle in profile.lifecycles.items()}
+        self.states = profile.states
+        self.records: Mapping[str, RecordForm] = {form.key: form for form in profile.records}
+        self.flags: Mapping[str, Flag] = {flag.key: flag for flag in profile.flags}
+        self.zone = ZoneInfo(profile.profile.timezone)
+        self._flow_of_type = {kind.key: kind.flow or "" for kind in profile.types}
         self.rules = tuple((rule, _tests(rule)) for rule in profile.routing.rules)
 
-    def rows(self, state: str, action: str) -> tuple[Transition, ...]:
-        """Rows of the lifecycle for an action from a state; empty when there are none."""
-        return self._rows.get((state, action), ())
+    def flow(self, ticket: Ticket) -> Flow:
+        """The lifecycle the ticket runs under; the profile's own when its flow is no longer in the profile."""
+        return self.flows.get(ticket.flow, self.flows[""])
 
-    def rows_of(self, action: str) -> tuple[Transition, ...]:
+    def flow_of_type(self, kind: str) -> str:
+        """Name of the flow that tickets of a type run under; "" is the profile's own."""
+        return self._flow_of_type.get(kind, "")
+
+    def rows(self, state: str, action: str, flow: str = "") -> tuple[Transition, ...]:
+        """Rows of a lifecycle for an action from a state; empty when there are none."""
+        return self.flows[flow].rows(state, action)
+
+    def rows_of(self, action: str, flow: str = "") -> tuple[Transition, ...]:
         """Rows of an action from any state."""
-        return tuple(self._actions.get(action, ()))
+        return self.flows[flow].rows_of(action)
 
-    def rows_from(self, state: str) -> tuple[Transition, ...]:
+    def rows_from(self, state: str, flow: str = "") -> tuple[Transition, ...]:
         """Rows that leave a state, in the order of the profile."""
-        return tuple(row for row in self.lifecycle.transitions if state in row.from_)
+        return self.flows[flow].rows_from(state)
 
     def states_for(self, role: str) -> tuple[str, ...]:
-        """States in which a role has something to do; withdrawing does not count as work."""
-        waiting = {
-            state
-            for row in self.lifecycle.transitions
-            if role in row.roles and row.action != "withdraw"
-            for state in row.from_
-        }
-        return tuple(state for state in self.lifecycle.states if state in waiting)
+        """States of any flow in which a role has something to do; withdrawing does not count as work."""
+        waiting = {state for flow in self.flows.values() for state in flow.working_states.get(role, ())}
+        return tuple(state for state in self.states if state in waiting)
 
     @property
     def open_states(self) -> tuple[str, ...]:
         """States in which a ticket still needs somebody."""
         ends = ("closed", "cancelled")
-        return tuple(key for key, state in self.lifecycle.states.items() if state.phase not in ends)
+        return tuple(key for key, state in self.states.items() if state.phase not in ends)
 
     def state_label(self, state: str) -> str:
         """The state in English and Chinese, for sentences."""
-        known = self.lifecycle.states.get(state)
+        known = self.states.get(state)
         return f"{known.en} ({known.zh})" if known else state
 
     def role_label(self, role: str) -> str:
