@@ -90,10 +90,12 @@ def clock(
 
 def command() -> None:
     """Runs the command; a failure of ours is one sentence, not a traceback."""
+    from services.dispatch.auditing import audit
     from services.reporting.command import app as reporting
     from services.runtime.parked import dead
     from services.runtime.tail import tail
 
+    app.command("audit")(audit)
     app.add_typer(dead, name="dead")
     app.add_typer(tail, name="tail")
     app.add_typer(reporting, name="reporting")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from services.contracts.deskstream.v1 import dispatch_pb2, ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.handlers import Desks, Record, Tickets
+from services.dispatch.history import history_of
 from services.dispatch.policy import explain, possible
 from services.dispatch.policy.everywhere import STAFF
 from services.dispatch.queues import DEFAULT_PAGE, MOST, page, queue_named
@@ -50,38 +50,11 @@ class Queries:
             next_page_token=found[-1][0] if len(found) == limit else "",
         )
 
-    def history(self, number: str, caller: model.Caller) -> Sequence[dispatch_pb2.HistoryEntry]:
-        """Every event in order: who, when, why, from where to where, old and new values (B9)."""
+    def history(self, number: str, caller: model.Caller, language: str = "") -> dispatch_pb2.GetHistoryResponse:
+        """Every event in order, in words too, and whether the history is still what was said (B9, B10)."""
         record = self._record(number, caller)
-        told: list[dispatch_pb2.HistoryEntry] = []
-        for entry in record.entries:
-            event = entry.event()
-            hidden = _hidden(event.ticket, caller)
-            changes = [
-                ticket_pb2.Change(
-                    field=change.field,
-                    old=wire.PERSONAL.get(change.field, change.old) if hidden else change.old,
-                    new=wire.PERSONAL.get(change.field, change.new) if hidden else change.new,
-                )
-                for change in event.changes
-            ]
-            told.append(
-                dispatch_pb2.HistoryEntry(
-                    version=event.ticket.version,
-                    event_id=entry.id,
-                    cause=entry.cause,
-                    traceparent=entry.traceparent,
-                    event=event.event,
-                    action=event.action,
-                    actor=event.actor,
-                    reason="***" if hidden and event.action == "join" else event.reason,
-                    at=event.at,
-                    from_state=event.from_state,
-                    to_state=event.ticket.state,
-                    changes=changes,
-                )
-            )
-        return told
+        desk = self._desks.get(record.latest.profile)
+        return history_of(desk, record, language, lambda ticket: _hidden(ticket, caller))
 
     def explanation(self, number: str, language: str, caller: model.Caller) -> dispatch_pb2.ExplainResponse:
         """Why the ticket went where it is, stored when it was decided (C2)."""

@@ -103,7 +103,7 @@ class Servicer(DispatchServiceServicer):
             yield pb.WatchQueueResponse(kind=_KINDS[each.kind], ticket=ticket, resume_token=each.token)
 
     def GetHistory(self, request: pb.GetHistoryRequest, context: Any) -> pb.GetHistoryResponse:
-        return pb.GetHistoryResponse(entries=self._queries.history(request.number, _who()))
+        return self._queries.history(request.number, _who(), request.language)
 
     def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:
         return self._queries.explanation(request.number, request.language, _who())

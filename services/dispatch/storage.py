@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,13 @@ class MongoTickets:
         with available():
             rows = list(self._rows.find(wanted, {"events": 1, "head": 1}))
         return {row["_id"]: _record(row) for row in rows}
+
+    def walk(self, first: str, last: str) -> Iterator[tuple[Record, frozenset[str]]]:
+        """Every ticket from one number to another, both included, with the ids of what it still has to say."""
+        wanted: Row = {"_id": {"$gte": first, "$lte": last}}
+        with available():
+            for row in self._rows.find(wanted, {"events": 1, "head": 1, "unsaid": 1}).sort("_id", 1).batch_size(200):
+                yield _record(row), frozenset(row.get("unsaid", ()))
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         """Compare-and-set on the version before."""

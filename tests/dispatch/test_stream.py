@@ -274,7 +274,7 @@ def test_the_history_tells_every_change_with_actor_time_and_values(tickets):
     """B9"""
     number = "DS20250610-000001"
     solved(tickets, number, Ears())
-    entries = Queries(desks(), tickets).history(number, person("li.wei"))
+    entries = Queries(desks(), tickets).history(number, person("li.wei")).entries
     assert [entry.event for entry in entries] == ["opened", "online_tried", "resolved"]
     assert [entry.version for entry in entries] == [1, 2, 3]
     assert entries[2].actor.id == "li.wei"

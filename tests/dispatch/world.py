@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -147,6 +147,10 @@ class KeptTickets:
         with self._lock:
             kept = {number: self._rows[number][1] for number in numbers if number in self._rows}
             return {number: Record(number, entries, entries[-1].digest) for number, entries in kept.items()}
+
+    def walk(self, first: str, last: str) -> Iterator[tuple[Record, frozenset[str]]]:
+        for number, record in self.load(sorted(n for n in self._rows if first <= n <= last)).items():
+            yield record, frozenset(self._owed.get(number, (MORNING, []))[1])
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         with self._lock:

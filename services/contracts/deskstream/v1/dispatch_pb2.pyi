@@ -325,15 +325,19 @@ class GetHistoryRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NUMBER_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     number: _builtins.str
+    language: _builtins.str
+    """"zh-CN" or "en" for the texts; empty: the profile's language."""
     def __init__(
         self,
         *,
         number: _builtins.str = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,6 +359,9 @@ class HistoryEntry(_message.Message):
     FROM_STATE_FIELD_NUMBER: _builtins.int
     TO_STATE_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PREVIOUS_DIGEST_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     event_id: _builtins.str
     cause: _builtins.str
@@ -365,6 +372,11 @@ class HistoryEntry(_message.Message):
     reason: _builtins.str
     from_state: _builtins.str
     to_state: _builtins.str
+    digest: _builtins.bytes
+    """SHA-256 of the event as it was said, and what the event says of the one before it (B10); empty before there was a chain."""
+    previous_digest: _builtins.bytes
+    text: _builtins.str
+    """The event in words: when, who, what, old and new values, why, from where."""
     @_builtins.property
     def actor(self) -> _common_pb2.Actor: ...
     @_builtins.property
@@ -386,10 +398,13 @@ class HistoryEntry(_message.Message):
         from_state: _builtins.str = ...,
         to_state: _builtins.str = ...,
         changes: _abc.Iterable[_ticket_pb2.Change] | None = ...,
+        digest: _builtins.bytes = ...,
+        previous_digest: _builtins.bytes = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "cause", b"cause", "changes", b"changes", "event", b"event", "event_id", b"event_id", "from_state", b"from_state", "reason", b"reason", "to_state", b"to_state", "traceparent", b"traceparent", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "actor", b"actor", "at", b"at", "cause", b"cause", "changes", b"changes", "digest", b"digest", "event", b"event", "event_id", b"event_id", "from_state", b"from_state", "previous_digest", b"previous_digest", "reason", b"reason", "text", b"text", "to_state", b"to_state", "traceparent", b"traceparent", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -400,16 +415,30 @@ class GetHistoryResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
+    VERIFIED_FIELD_NUMBER: _builtins.int
+    BREAKS_FIELD_NUMBER: _builtins.int
+    UNSEALED_FIELD_NUMBER: _builtins.int
+    verified: _builtins.bool
+    """True when the chain of digests holds from the first event to the last."""
+    unsealed: _builtins.int
+    """Events at the beginning that no digest covers, as they were written before there was a chain."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryEntry]: ...
+    @_builtins.property
+    def breaks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is broken, one sentence each, naming the version."""
+
     def __init__(
         self,
         *,
         entries: _abc.Iterable[Global___HistoryEntry] | None = ...,
+        verified: _builtins.bool = ...,
+        breaks: _abc.Iterable[_builtins.str] | None = ...,
+        unsealed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaks", b"breaks", "entries", b"entries", "unsealed", b"unsealed", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
