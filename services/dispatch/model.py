@@ -152,6 +152,8 @@ class Ticket:
     """Since when it stands with this team and holder."""
     passed: tuple[str, ...] = ()
     """People it was taken from or who handed it back in this team and cycle, oldest first: others come first."""
+    weight: int = 0
+    """What it counts in the load of whoever holds it; 0 counts as 1."""
 
     @property
     def ended(self) -> bool:

@@ -25,7 +25,7 @@ _SAME = (
     *("description", "impact_scope", "grade", "priority", "state", "team", "assignee", "project_manager", "engineer"),
     *("path", "cycle", "hand_backs", "dispatches", "failed_dispatches", "repeat_contacts", "solution", "steps"),
     *("remaining", "workaround", "backfilled", "callback", "accused"),
-    *("flow", "lead_team", "impact", "urgency", "reassignments", "urges"),
+    *("flow", "lead_team", "impact", "urgency", "reassignments", "urges", "weight"),
 )
 """Fields that are the same word and kind on both sides."""
 

@@ -240,6 +240,7 @@ class Ticket(_message.Message):
     ATTEND_AT_FIELD_NUMBER: _builtins.int
     WAITS_SINCE_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """Unique ticket number (工单编号, B1), the subject of every event about it."""
     version: _builtins.int
@@ -305,6 +306,8 @@ class Ticket(_message.Message):
     """Reassignments and transfers, beside the hand-backs (C25)."""
     urges: _builtins.int
     """How often its holder was urged (督促, E14)."""
+    weight: _builtins.int
+    """What it counts in the load of whoever holds it, as the team's rules weigh it; 0 counts as 1."""
     @_builtins.property
     def requester(self) -> _common_pb2.Requester: ...
     @_builtins.property
@@ -408,10 +411,11 @@ class Ticket(_message.Message):
         attend_at: _timestamp_pb2.Timestamp | None = ...,
         waits_since: _timestamp_pb2.Timestamp | None = ...,
         passed: _abc.Iterable[_builtins.str] | None = ...,
+        weight: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attend_at", b"attend_at", "occurred_at", b"occurred_at", "promised_at", b"promised_at", "requester", b"requester", "routing", b"routing", "updated_at", b"updated_at", "waits_since", b"waits_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "assignee", b"assignee", "attachments", b"attachments", "attend_at", b"attend_at", "backfilled", b"backfilled", "callback", b"callback", "channel", b"channel", "cycle", b"cycle", "description", b"description", "dispatches", b"dispatches", "engineer", b"engineer", "entry", b"entry", "failed_dispatches", b"failed_dispatches", "fields", b"fields", "flow", b"flow", "grade", b"grade", "hand_backs", b"hand_backs", "impact", b"impact", "impact_scope", b"impact_scope", "lead_team", b"lead_team", "links", b"links", "milestones", b"milestones", "neutral_type", b"neutral_type", "number", b"number", "occurred_at", b"occurred_at", "passed", b"passed", "path", b"path", "phase", b"phase", "priority", b"priority", "profile", b"profile", "profile_version", b"profile_version", "project", b"project", "project_manager", b"project_manager", "promised_at", b"promised_at", "reassignments", b"reassignments", "records", b"records", "remaining", b"remaining", "repeat_contacts", b"repeat_contacts", "requester", b"requester", "routing", b"routing", "solution", b"solution", "source_id", b"source_id", "state", b"state", "steps", b"steps", "supporting_teams", b"supporting_teams", "team", b"team", "title", b"title", "type", b"type", "updated_at", b"updated_at", "urgency", b"urgency", "urges", b"urges", "version", b"version", "waits_since", b"waits_since", "workaround", b"workaround"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "assignee", b"assignee", "attachments", b"attachments", "attend_at", b"attend_at", "backfilled", b"backfilled", "callback", b"callback", "channel", b"channel", "cycle", b"cycle", "description", b"description", "dispatches", b"dispatches", "engineer", b"engineer", "entry", b"entry", "failed_dispatches", b"failed_dispatches", "fields", b"fields", "flow", b"flow", "grade", b"grade", "hand_backs", b"hand_backs", "impact", b"impact", "impact_scope", b"impact_scope", "lead_team", b"lead_team", "links", b"links", "milestones", b"milestones", "neutral_type", b"neutral_type", "number", b"number", "occurred_at", b"occurred_at", "passed", b"passed", "path", b"path", "phase", b"phase", "priority", b"priority", "profile", b"profile", "profile_version", b"profile_version", "project", b"project", "project_manager", b"project_manager", "promised_at", b"promised_at", "reassignments", b"reassignments", "records", b"records", "remaining", b"remaining", "repeat_contacts", b"repeat_contacts", "requester", b"requester", "routing", b"routing", "solution", b"solution", "source_id", b"source_id", "state", b"state", "steps", b"steps", "supporting_teams", b"supporting_teams", "team", b"team", "title", b"title", "type", b"type", "updated_at", b"updated_at", "urgency", b"urgency", "urges", b"urges", "version", b"version", "waits_since", b"waits_since", "weight", b"weight", "workaround", b"workaround"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
