@@ -14,6 +14,7 @@ from services.profile.form_checks import check_forms
 from services.profile.grading_checks import check_grading
 from services.profile.lifecycle_checks import check_lifecycle
 from services.profile.people_checks import check_organisation
+from services.profile.roster_checks import check_roster
 from services.profile.schema import About, Profile
 
 PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
@@ -53,6 +54,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from _callback(profile)
     yield from _notices(profile)
     yield from check_organisation(profile)
+    yield from check_roster(profile)
 
 
 def _about(profile: Profile) -> Iterator[Finding]:

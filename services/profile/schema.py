@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ from services.profile.organisation import Project as Project
 from services.profile.organisation import Team as Team
 from services.profile.records import Flag as Flag
 from services.profile.records import RecordForm as RecordForm
+from services.profile.roster import RosterRules
 
 
 class Document(Facet):
@@ -247,6 +248,8 @@ class Profile(Facet):
     kpi: Kpis = Kpis()
     roles: dict[Name, Label]
     organisation: Organisation
+    roster: RosterRules | None = None
+    """Shifts, filing, leave and swaps; null: duty is the pattern of the organisation alone."""
 
     @cached_property
     def catalogue(self) -> Catalogue:

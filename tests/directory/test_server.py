@@ -92,7 +92,7 @@ def test_a_wrong_password_is_unauthenticated_and_five_of_them_rest_the_right_one
 
 
 def test_a_demo_gives_everybody_a_password(place: Place) -> None:
-    assert compose.set_password_for_all(place.settings, "the demo's password") == 34
+    assert compose.set_password_for_all(place.settings, "the demo's password") == 46
     for person in ("zhang.qiang", "g.net.three", "i.mao.ting"):
         assert place.token(person, "the demo's password")
 
