@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import (
     callbacks_pb2,
+    catalogue_pb2,
     directory_pb2,
     dispatch_pb2,
     intake_pb2,
@@ -31,6 +32,33 @@ class Operation:
 
 
 OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/v1/catalogue",
+        "catalogue",
+        "GetCatalogue",
+        catalogue_pb2.GetCatalogueRequest,
+        catalogue_pb2.GetCatalogueResponse,
+        "Types, catalogue entries and the grading of a desk (A18, B2, B5)",
+    ),
+    Operation(
+        "GET",
+        "/api/v1/form",
+        "catalogue",
+        "DescribeForm",
+        catalogue_pb2.DescribeFormRequest,
+        catalogue_pb2.DescribeFormResponse,
+        "What is asked of a request with a type and an entry (A7, B19)",
+    ),
+    Operation(
+        "POST",
+        "/api/v1/grade-proposals",
+        "catalogue",
+        "ProposeGrade",
+        catalogue_pb2.ProposeGradeRequest,
+        catalogue_pb2.ProposeGradeResponse,
+        "The grade that observed conditions propose (B5)",
+    ),
     Operation(
         "POST",
         "/api/v1/tokens",

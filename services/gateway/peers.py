@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import (
     callbacks_pb2_grpc,
+    catalogue_pb2_grpc,
     directory_pb2_grpc,
     dispatch_pb2_grpc,
     intake_pb2_grpc,
@@ -31,7 +32,10 @@ _STUBS: dict[str, Any] = {
     "notifications": notifications_pb2_grpc.NotificationServiceStub,
     "reporting": reporting_pb2_grpc.ReportingServiceStub,
     "directory": directory_pb2_grpc.DirectoryServiceStub,
+    "catalogue": catalogue_pb2_grpc.CatalogueServiceStub,
 }
+_HOSTS = {"catalogue": "intake"}
+"""Services that stand beside another one and are found where it is."""
 
 DEADLINE = 10.0
 
@@ -54,7 +58,7 @@ class Peers:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}
         for name, stub in _STUBS.items():
-            target = settings.target(name)
+            target = settings.target(_HOSTS.get(name, name))
             if target not in self._channels:
                 # Without a policy all calls stick to the first of several servers behind a name.
                 options = [

@@ -84,6 +84,7 @@ def desk(settings: IntakeSettings, profiles: Profiles) -> Desk:
 
 def server(settings: Settings) -> Service:
     """IntakeService."""
+    from services.intake import catalogue_server
     from services.intake.channels.dingtalk import DingTalkCrypto
     from services.intake.hooks import Hooks
     from services.intake.server import ALLOW, NAME, Servicer, add
@@ -107,7 +108,8 @@ def server(settings: Settings) -> Service:
         dingtalk=crypto,
         dingtalk_profile=mine.dingtalk_profile,
     )
-    return Service(add, Servicer(takes, hooks, profiles), NAME, ALLOW, close=takes.close)
+    beside = (catalogue_server.service(profiles),)
+    return Service(add, Servicer(takes, hooks, profiles), NAME, ALLOW, close=takes.close, beside=beside)
 
 
 def smtp(settings: Settings) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +13,8 @@ from services.contracts.deskstream.v1.common_pb2 import Channel
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.intake.credentials import redact
 from services.intake.requesters import complete
+from services.profile.catalogue import Catalogue
+from services.profile.forms import LISTED, FormField
 from services.profile.lookups import Lookups
 from services.profile.schema import Label, Profile
 
@@ -105,27 +106,16 @@ def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> Requ
     complete(draft.requester, lookups)
     if draft.channel in FREE_TEXT:
         _read_lines(draft, profile)
-    for name, known in _lists(lookups).items():
-        _to_key(draft, name, known)
-    asked = any(field.name == "type" and field.required for field in profile.form)
+    catalogue = profile.catalogue
+    _to_keys(draft, catalogue)
+    asked = "type" in catalogue.by_name and catalogue.by_name["type"].required
     if not asked or draft.channel in FREE_TEXT:
-        draft.type = draft.type or profile.default_type
+        draft.type = draft.type or _type_for(draft.entry, profile)
+    _defaults(draft, catalogue)
     draft.title = draft.title or draft.description.split("\n", 1)[0][:80].strip()
     if draft.channel in FREE_TEXT and not draft.HasField("occurred_at"):
         draft.occurred_at.CopyFrom(draft.received_at)
     return draft
-
-
-@lru_cache(maxsize=64)
-def _lists(lookups: Lookups) -> dict[str, dict[str, Label]]:
-    """The fields with a list of choices: key and label of each choice. Built once per profile."""
-    profile = lookups.profile
-    lists = {field.name: {one.key: one.label for one in field.choices} for field in profile.form if field.choices}
-    lists["type"] = {one.key: one.label for one in profile.types}
-    lists["entry"] = {one.key: one.label for one in profile.entries}
-    lists["grade"] = {one.key: one.label for one in profile.grading.grades}
-    lists["project"] = {one.id: one.name for one in profile.organisation.projects}
-    return lists
 
 
 def _clean_texts(draft: RequestDraft) -> None:
@@ -148,23 +138,40 @@ def _clean_texts(draft: RequestDraft) -> None:
 
 def _read_lines(draft: RequestDraft, profile: Profile) -> None:
     """Form fields written as lines of free text; a value the draft already has stays."""
-    labels = {text.casefold(): f for f in profile.form for text in (f.label.zh, f.label.en)}
+    labels = {text.casefold(): f for f in profile.catalogue.fields for text in (f.label.zh, f.label.en)}
     # Line by line: an expression over all of it would take the square of its length over blank lines.
     for line in draft.description.split("\n"):
         found = _LINE.fullmatch(line.strip())
         if found is None:
             continue
         field = labels.get(found[1].casefold())
-        readable = field is not None and field.kind != "time" and field.name != "description"
-        if field is not None and readable and not get_field(draft, field.name):
-            set_field(draft, field.name, found[2])
+        if field is None or field.kind == "time" or field.name == "description" or get_field(draft, field.name):
+            continue
+        value = profile.catalogue.key_of(field, found[2])
+        # Nobody who writes a mail sees a form: an extra field that does not fit stays in the description.
+        if not field.is_extra or profile.catalogue.fault_of(field, value) is None:
+            set_field(draft, field.name, value)
 
 
-def _to_key(draft: RequestDraft, name: str, known: dict[str, Label]) -> None:
+def _type_for(entry: str, profile: Profile) -> str:
+    """The profile's default type, or the first that the entry takes."""
+    types = profile.catalogue.types_of(entry)
+    return profile.default_type if not types or profile.default_type in types else types[0]
+
+
+def _to_keys(draft: RequestDraft, catalogue: Catalogue) -> None:
     """A label in either language becomes its key; anything else stays for the judgement to refuse."""
-    value = get_field(draft, name)
-    if value and value not in known:
-        for key, label in known.items():
-            if value.casefold() in (key.casefold(), label.zh.casefold(), label.en.casefold()):
-                set_field(draft, name, key)
-                return
+    for field in (*catalogue.listing, *_LISTS):
+        value = get_field(draft, field.name)
+        if value and (key := catalogue.key_of(field, value)) != value:
+            set_field(draft, field.name, key)
+
+
+_LISTS = tuple(FormField(name=name, label=Label(zh=name, en=name), kind="choice") for name in sorted(LISTED))
+
+
+def _defaults(draft: RequestDraft, catalogue: Catalogue) -> None:
+    """What the form says of a field that is asked and was left out (B19)."""
+    for field in catalogue.asked(draft.type, draft.entry):
+        if field.default is not None and not get_field(draft, field.name):
+            set_field(draft, field.name, field.default)

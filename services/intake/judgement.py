@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.intake.drafts import DIRECT, REQUESTER, channel_name, get_field, moment
 from services.intake.policy import judge_times
-from services.intake.requesters import phone_has_form
 from services.kernel.errors import Fault, Refused
-from services.profile.schema import FormField, Profile
+from services.profile.forms import bad_phone, email_has_form, phone_has_form
+from services.profile.grading import ANSWER, answers_in, propose
+from services.profile.schema import Profile
 from services.runtime.message import check_times
 
-_EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _LONGEST = {"title": 200, "description": 4000, "source_id": 500, "impact_scope": 500, "accused": 200}
 MOST_BYTES = 128 * 1024
@@ -60,9 +60,8 @@ def _all(draft: RequestDraft, profile: Profile, now: datetime) -> Iterator[Fault
     if not draft.source_id:
         yield Fault("source_id", "缺少来源编号，请给每条消息一个唯一编号。", "Give every message its own source_id.")
     yield from _bounds(draft)
-    for field in profile.form:
-        yield from _field(draft, field)
-    yield from _lists(draft, profile)
+    yield from profile.catalogue.faults(lambda name: get_field(draft, name))
+    yield from _answers(draft, profile)
     yield from _contact(draft)
     received = moment(draft, "received_at") or now
     yield from judge_times(received, moment(draft, "occurred_at"), now, backfilled=draft.backfilled)
@@ -101,42 +100,18 @@ def _bounds(draft: RequestDraft) -> Iterator[Fault]:
             )
 
 
-def _field(draft: RequestDraft, field: FormField) -> Iterator[Fault]:
-    value = next((text for name in field.any_of if (text := get_field(draft, name))), get_field(draft, field.name))
-    if field.required and not value:
-        yield Fault(field.name, f"请填写{field.label.zh}。", f"Fill in {field.label.en}.")
-    elif field.choices:
-        yield from _one_of(field.name, value, {choice.key for choice in field.choices})
-    elif field.kind == "email" and value and not _EMAIL.fullmatch(value):
-        yield Fault(field.name, f"{field.label.zh}不是邮箱地址，请核对。", f"{field.label.en} is no e-mail address.")
-    elif field.kind == "phone" and value and not phone_has_form(value):
-        yield _bad_phone(field.name)
-
-
-def _lists(draft: RequestDraft, profile: Profile) -> Iterator[Fault]:
-    yield from _one_of("type", draft.type, {one.key for one in profile.types})
-    yield from _one_of("entry", draft.entry, {one.key for one in profile.entries})
-    yield from _one_of("grade", draft.grade, {one.key for one in profile.grading.grades})
-    yield from _one_of("project", draft.project, {one.id for one in profile.organisation.projects})
-
-
-def _one_of(name: str, value: str, known: Iterable[str]) -> Iterator[Fault]:
-    if value and value not in known:
-        shown = ", ".join(sorted(known)) or "(无)"
-        yield Fault(name, f"{name}不在可选范围内，请选择：{shown}。", f"{name} is not on the list; choose: {shown}.")
+def _answers(draft: RequestDraft, profile: Profile) -> Iterator[Fault]:
+    """Answers to the questions of the grading that came with the request (B5)."""
+    try:
+        propose(profile.grading, dict(answers_in(draft.fields)))
+    except Refused as refused:
+        name = refused.field if refused.field.startswith(ANSWER) else f"{ANSWER}{refused.field}"
+        yield Fault(name, "分级问题的回答无效，请核对。", refused.message)
 
 
 def _contact(draft: RequestDraft) -> Iterator[Fault]:
     phone, email = draft.requester.phone, draft.requester.email
     if phone and not phone_has_form(phone):
-        yield _bad_phone("phone")
-    if email and not _EMAIL.fullmatch(email):
+        yield bad_phone("phone")
+    if email and not email_has_form(email):
         yield Fault("email", "邮箱地址格式有误，请核对。", "The e-mail address has a wrong form; check it.")
-
-
-def _bad_phone(name: str) -> Fault:
-    return Fault(
-        name,
-        "电话号码有误，请与来电者核对（手机11位，座机带区号，或分机号）。",
-        "The telephone number has a wrong form; check it (mobile 11 digits, landline with area code, or extension).",
-    )

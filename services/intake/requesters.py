@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
-import phonenumbers
-
 from services.contracts.deskstream.v1.common_pb2 import Requester
+from services.profile.forms import phone_has_form as phone_has_form
 from services.profile.lookups import Lookups
 from services.profile.schema import Customer
-
-_NOISE = re.compile(r"[\s()（）\-－–.·]+")
-_EXTENSION = re.compile(r"\d{3,6}")
-_WITHOUT_AREA_CODE = re.compile(r"[2-8]\d{6,7}")
-
-
-@lru_cache(maxsize=4096)
-def phone_has_form(raw: str, region: str = "CN") -> bool:
-    """Whether this can be a telephone number: a valid one, a local one without area code, or an extension (3 to 6)."""
-    text = _NOISE.sub("", raw)
-    if _EXTENSION.fullmatch(text) or _WITHOUT_AREA_CODE.fullmatch(text):
-        return True
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(raw, region))
-    except phonenumbers.NumberParseException:
-        return False
 
 
 def recognise(requester: Requester, lookups: Lookups) -> Customer | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from services.kernel.errors import Fault
@@ -40,6 +40,8 @@ class Catalogue:
         self.by_name: Mapping[str, FormField] = {field.name: field for field in self.fields}
         self.extra: Mapping[str, FormField] = {field.name: field for field in self.fields if field.is_extra}
         """The fields kept in Ticket.fields (B19)."""
+        self.listing = tuple(field for field in self.fields if field.choices or field.kind == "yes_no")
+        """Fields with choices of their own."""
         self._lists: Mapping[str, Mapping[str, Label]] = {
             "type": {one.key: one.label for one in profile.types},
             "entry": {key: self.entry_label(key) for key, one in self.entries.items() if one.active},
@@ -71,6 +73,11 @@ class Catalogue:
         """The label with those above it: "应用系统 / ERP"."""
         chain = self._above[key][::-1]
         return Label(zh=BETWEEN.join(one.label.zh for one in chain), en=BETWEEN.join(one.label.en for one in chain))
+
+    def below(self, entries: Collection[str]) -> tuple[str, ...]:
+        """These entries and all below them, in the order of the profile."""
+        wanted = set(entries)
+        return tuple(key for key, chain in self._above.items() if any(one.key in wanted for one in chain))
 
     def types_of(self, entry: str) -> tuple[str, ...]:
         """Types a request for the entry may have; empty: any."""

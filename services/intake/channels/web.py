@@ -42,6 +42,7 @@ def values_from(body: bytes, media_type: str) -> dict[str, str]:
 def draft_from(values: Mapping[str, str], profile: Profile, source_id: str) -> RequestDraft:
     """The draft of a filled form; `source_id` serves when the form brings none. Refused when a time is no time."""
     draft = RequestDraft(channel=Channel.CHANNEL_WEB, source_id=source_id, profile=profile.profile.name)
+    extra = profile.catalogue.extra
     for name, value in values.items():
         if name == "language":
             draft.requester.language = value
@@ -50,6 +51,8 @@ def draft_from(values: Mapping[str, str], profile: Profile, source_id: str) -> R
         elif name == "occurred_at":
             if value.strip():
                 draft.occurred_at.CopyFrom(stamp(_time(name, value, profile)))
+        elif value.strip() and name in extra and extra[name].kind == "time":
+            draft.fields[name] = _time(name, value, profile).isoformat()
         elif value:
             set_field(draft, name, value)
     return draft

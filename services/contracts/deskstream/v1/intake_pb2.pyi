@@ -641,14 +641,38 @@ class FormField(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     CHOICES_FIELD_NUMBER: _builtins.int
     HELP_FIELD_NUMBER: _builtins.int
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    MIN_FIELD_NUMBER: _builtins.int
+    MAX_FIELD_NUMBER: _builtins.int
+    MIN_LENGTH_FIELD_NUMBER: _builtins.int
+    MAX_LENGTH_FIELD_NUMBER: _builtins.int
+    ONLY_TYPES_FIELD_NUMBER: _builtins.int
+    ONLY_ENTRIES_FIELD_NUMBER: _builtins.int
+    FOR_DESK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     label: _builtins.str
     required: _builtins.bool
     kind: _builtins.str
-    """"text", "long_text", "choice", "time", "phone", "email"."""
+    """"text", "long_text", "number", "date", "time", "yes_no", "choice", "phone", "email"."""
     help: _builtins.str
+    """What an agent can read out to a caller (B23)."""
+    default_value: _builtins.str
+    """What a request without the field is given."""
+    min: _builtins.float
+    max: _builtins.float
+    min_length: _builtins.int
+    """Characters; 0 means no bound of its own."""
+    max_length: _builtins.int
+    for_desk: _builtins.bool
+    """Filled in by the desk while it works on the ticket; never on the requester's form."""
     @_builtins.property
     def choices(self) -> _containers.RepeatedCompositeFieldContainer[Global___FormChoice]: ...
+    @_builtins.property
+    def only_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Asked only for one of these types and one of these entries; empty means any."""
+
+    @_builtins.property
+    def only_entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -658,12 +682,27 @@ class FormField(_message.Message):
         kind: _builtins.str = ...,
         choices: _abc.Iterable[Global___FormChoice] | None = ...,
         help: _builtins.str = ...,
+        default_value: _builtins.str = ...,
+        min: _builtins.float | None = ...,
+        max: _builtins.float | None = ...,
+        min_length: _builtins.int = ...,
+        max_length: _builtins.int = ...,
+        only_types: _abc.Iterable[_builtins.str] | None = ...,
+        only_entries: _abc.Iterable[_builtins.str] | None = ...,
+        for_desk: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "help", b"help", "kind", b"kind", "label", b"label", "name", b"name", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "choices", b"choices", "default_value", b"default_value", "for_desk", b"for_desk", "help", b"help", "kind", b"kind", "label", b"label", "max", b"max", "max_length", b"max_length", "min", b"min", "min_length", b"min_length", "name", b"name", "only_entries", b"only_entries", "only_types", b"only_types", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
+    _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015
+    _WhichOneofReturnType__min: _TypeAlias = _typing.Literal["min"]  # noqa: Y015
+    _WhichOneofArgType__min: _TypeAlias = _typing.Literal["_min", b"_min"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max) -> _WhichOneofReturnType__max | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min) -> _WhichOneofReturnType__min | None: ...
 
 Global___FormField: _TypeAlias = FormField  # noqa: Y015
 
