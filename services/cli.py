@@ -88,14 +88,30 @@ def clock(
     typer.echo(f"It is now {JourneyClock(Path(settings.clock_file)).now():%Y-%m-%d %H:%M:%S} UTC.")
 
 
+@app.command("audit")
+def audit(
+    number: Annotated[str, typer.Argument(metavar="TICKET", help="Number of the ticket.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every ticket instead of one.")] = False,
+    first: Annotated[str, typer.Option("--from", help="With --all: the first number.", show_default=False)] = "",
+    last: Annotated[str, typer.Option("--to", help="With --all: the last number.", show_default=False)] = "~",
+    log: Annotated[bool, typer.Option(help="Compare with the replayable log of the stream.")] = True,
+    language: Annotated[str, typer.Option(help="zh-CN or en; empty: the desk's.")] = "",
+) -> None:
+    """Prints what happened to a ticket and whether its history was altered; ends with 1 when one was (B10)."""
+    from services.dispatch.auditing import audit as look
+
+    if every == bool(number):
+        raise typer.BadParameter("name one ticket, or say --all")
+    if not look(Settings(), number or first, number or last, is_one=bool(number), log=log, language=language):
+        raise typer.Exit(1)
+
+
 def command() -> None:
     """Runs the command; a failure of ours is one sentence, not a traceback."""
-    from services.dispatch.auditing import audit
     from services.reporting.command import app as reporting
     from services.runtime.parked import dead
     from services.runtime.tail import tail
 
-    app.command("audit")(audit)
     app.add_typer(dead, name="dead")
     app.add_typer(tail, name="tail")
     app.add_typer(reporting, name="reporting")

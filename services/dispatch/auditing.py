@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pika
@@ -18,7 +18,7 @@ from services.dispatch.audit import Break, canonical, unsealed, untold, verify
 from services.dispatch.compose import desks_of, store
 from services.dispatch.entries import Record
 from services.dispatch.history import history_of
-from services.kernel.errors import Missing, Refused, Unavailable
+from services.kernel.errors import Missing, Unavailable
 from services.runtime.clock import clock_from
 from services.runtime.publisher import parameters
 from services.runtime.settings import Settings
@@ -31,43 +31,35 @@ if TYPE_CHECKING:
 _SILENCE = 10.0
 _UNDER_WAY = timedelta(minutes=1)
 """Events as young as this may be written and not yet said."""
-_FIRST, _LAST = "", "~"
 
 Told = Mapping[str, Mapping[str, bytes]]
 """By ticket number: digest of each event the log holds, by id."""
 
 
-def audit(
-    number: Annotated[str, typer.Argument(metavar="TICKET", help="Number of the ticket.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Every ticket instead of one.")] = False,
-    first: Annotated[str, typer.Option("--from", help="With --all: the first number.", show_default=False)] = _FIRST,
-    last: Annotated[str, typer.Option("--to", help="With --all: the last number.", show_default=False)] = _LAST,
-    log: Annotated[bool, typer.Option(help="Compare with the replayable log of the stream.")] = True,
-    language: Annotated[str, typer.Option(help="zh-CN or en; empty: the desk's.")] = "",
-) -> None:
-    """Prints what happened to a ticket and whether its history was altered; ends with 1 when it was."""
-    if every == bool(number):
-        raise Refused("Name one ticket, or say --all.", field="number")
-    settings = Settings()
+def audit(settings: Settings, first: str, last: str, *, is_one: bool, log: bool, language: str) -> bool:
+    """Prints and judges the tickets from one number to another; whether none was altered.
+
+    `is_one`: both are the same, and its history is printed too. `log`: compare with the log of the stream. Raises
+    Missing when the one is nowhere, Unavailable when database or broker do not answer.
+    """
     tickets = store(settings)
     begun = clock_from(settings).now() - _UNDER_WAY
-    heard = told(settings.amqp_uri, number or first, number or last) if log else {}
-    if number:
-        record = tickets.load([number]).get(number)
+    heard = told(settings.amqp_uri, first, last) if log else {}
+    if is_one:
+        record = tickets.load([first]).get(first)
         if record is not None:
             _print_history(settings, record, language)
-        elif number not in heard:
-            raise Missing(f"There is no ticket {number}; check the number.")
-    whole, broken = check(tickets, heard, number or first, number or last, begun)
+        elif first not in heard:
+            raise Missing(f"There is no ticket {first}; check the number.")
+    counts, broken = check(tickets, heard, first, last, begun)
     for found, breaks in broken.items():
         for each in breaks:
             typer.echo(f"{found}: {each.what}", err=True)
-    old = f", {whole['unsealed']} of them older than the seal in whole or part" if whole["unsealed"] else ""
-    typer.echo(f"{whole['tickets']} ticket(s), {whole['events']} events checked{old}: {len(broken)} altered.")
+    old = f", {counts['unsealed']} of them older than the seal in whole or part" if counts["unsealed"] else ""
+    typer.echo(f"{counts['tickets']} ticket(s), {counts['events']} events checked{old}: {len(broken)} altered.")
     if not log:
         typer.echo("The log of the stream was not asked: a history rewritten or removed as a whole is not seen.")
-    if broken:
-        raise typer.Exit(1)
+    return not broken
 
 
 def check(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from services.intake.storage import ContactDocument, MongoContacts, MongoCounters, MongoReceipts, ReceiptDocument
 from services.runtime.mongo import connect, ensure_indexes
 from services.runtime.settings import Settings
+from tests.intake.processes import Ear, Site
 from tests.intake.world import FakeContacts, FakeCounters, FakeReceipts, Stores
 
 
@@ -34,3 +36,17 @@ def real_stores(place) -> Iterator[Stores]:
     ensure_indexes(ReceiptDocument, ContactDocument)
     yield Stores(MongoReceipts(database), MongoCounters(database), MongoContacts(database))
     mongoengine.disconnect("intake")
+
+
+@pytest.fixture
+def site(tmp_path: Path, amqp_uri: str, mongodb_uri) -> Iterator[Site]:
+    made = Site(tmp_path, amqp_uri, mongodb_uri.uri, mongodb_uri.prefix)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def ear(amqp_uri: str) -> Iterator[Ear]:
+    made = Ear(amqp_uri, "request.received.#", "request.joined.#", "request.refused.#", "contact.recorded")
+    yield made
+    made.close()
