@@ -19,7 +19,8 @@ Row = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_LEARNT = 100_000
-_WITH_LAST = {"events": {"$slice": -1}}
+NEWEST = {"events": {"$slice": -1}}
+"""Projection of a document with its last event only."""
 
 
 class TicketDocument(Document):
@@ -41,6 +42,9 @@ class TicketDocument(Document):
     place = StringField()
     stage = StringField()
     changed_at = DateTimeField()
+    attend_at = DateTimeField()
+    channel = StringField()
+    weight = IntField()
     events = ListField(DictField(BinaryField()))
     head = BinaryField()
     unsaid = ListField(StringField())
@@ -53,7 +57,7 @@ class TicketDocument(Document):
         "index_cls": False,
         "indexes": [
             {"name": name, "fields": [name], "sparse": True, "cls": False}
-            for name in ("place", "stage", "changed_at", "unsaid_at")
+            for name in ("place", "stage", "changed_at", "unsaid_at", "attend_at")
         ],
     }
 
@@ -63,6 +67,7 @@ class MongoTickets:
 
     def __init__(self, database: Database[Row], bounds: Bounds) -> None:
         self._rows: Collection[Row] = database["tickets"]
+        self._notes: Collection[Row] = database["notes"]
         self._fences = bounds
 
     @staticmethod
@@ -71,7 +76,13 @@ class MongoTickets:
         ensure_indexes(TicketDocument)
 
     def insert(self, opened: Sequence[Opened]) -> set[str]:
-        """One unordered insert; a number that exists is refused alone and given back."""
+        """One unordered insert; a number that exists is refused alone and given back.
+
+        The numbers are noted before, for the rows of search that follow later: an index on opening would cost more.
+        """
+        if opened:
+            with available():
+                self._notes.insert_one({"count": len(opened), "numbers": [new.ticket.number for new in opened]})
         return {str(key) for key in insert_new(self._rows, [_row(new) for new in opened])}
 
     def load(self, numbers: Sequence[str]) -> Mapping[str, Record]:
@@ -90,15 +101,7 @@ class MongoTickets:
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         """Compare-and-set on the version before."""
-        snapshot = {**_snapshot(ticket), "changed_at": ticket.updated_at, "head": entries[-1].digest}
-        push: Row = {"events": {"$each": [_stored(entry) for entry in entries]}}
-        if owed_since is not None:
-            snapshot["unsaid_at"] = owed_since
-            push["unsaid"] = {"$each": [entry.id for entry in entries]}
-        update: Row = {"$set": {key: value for key, value in snapshot.items() if value is not None}, "$push": push}
-        if ticket.ended:
-            update["$unset"] = {"place": "", "stage": ""}
-        return swap(self._rows, ticket.number, ticket.version - 1, update)
+        return swap(self._rows, ticket.number, ticket.version - 1, update_of(ticket, entries, owed_since))
 
     def mark_said(self, key: str, ids: Sequence[str]) -> None:
         """Takes the ids out; the last one takes the document out of the outbox."""
@@ -117,7 +120,11 @@ class MongoTickets:
         return [(row["_id"], _owed(row)) for row in rows]
 
     def page(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, ticket_pb2.Ticket]]:
-        """A range of the sparse index of `place` or `stage`, whose order is the queue's order.
+        """A range of the sparse index of `place` or `stage`, whose order is the queue's order."""
+        return [(position, entry.event().ticket) for position, entry in self.newest(field, prefix, after, limit)]
+
+    def newest(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, Entry]]:
+        """As `page`, with the newest event of each ticket as it was said.
 
         Read bite by bite: the embedded server reads a whole range before it cuts it to the limit. No hint: with one it
         walks the whole index.
@@ -128,7 +135,7 @@ class MongoTickets:
         for fence in self._fences.bites(field, prefix, after, limit):
             bound = {"$gt": lower, "$lt": end} if fence is None else {"$gt": lower, "$lte": begin + fence}
             with available():
-                bite = self._rows.find({field: bound}, {field: 1, **_WITH_LAST}).sort(field, 1)
+                bite = self._rows.find({field: bound}, {field: 1, **NEWEST}).sort(field, 1)
                 rows.extend(bite.limit(limit - len(rows)))
             if len(rows) >= limit:
                 if fence is None:
@@ -138,7 +145,7 @@ class MongoTickets:
                 lower = begin + fence
         if rows and not after:
             self._fences.take_down(field, prefix, rows[0][field][len(begin) :])
-        return [(row[field][len(begin) :], _last(row)) for row in rows]
+        return [(row[field][len(begin) :], newest_of(row)) for row in rows]
 
     def _learn(self, field: str, prefix: str, lower: str, end: str) -> None:
         """More waits here than anybody asked for at once: the next readers shall have fences."""
@@ -150,8 +157,27 @@ class MongoTickets:
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
         """Through the sparse index of `changed_at`."""
         with available():
-            rows = list(self._rows.find({"changed_at": {"$gte": instant}}, _WITH_LAST))
+            rows = list(self._rows.find({"changed_at": {"$gte": instant}}, NEWEST))
         return [_last(row) for row in rows]
+
+
+def update_of(ticket: model.Ticket, entries: Sequence[Entry], owed_since: datetime | None) -> Row:
+    """The update that adds the events to the document of the version before; see `MongoTickets.append`."""
+    snapshot = {**_snapshot(ticket), "changed_at": ticket.updated_at, "head": entries[-1].digest}
+    push: Row = {"events": {"$each": [_stored(entry) for entry in entries]}}
+    if owed_since is not None:
+        snapshot["unsaid_at"] = owed_since
+        push["unsaid"] = {"$each": [entry.id for entry in entries]}
+    update: Row = {"$set": {key: value for key, value in snapshot.items() if value is not None}, "$push": push}
+    # What an index looks for must be gone once it is no more.
+    if gone := {name: "" for name in ("place", "stage", "attend_at") if snapshot[name] is None}:
+        update["$unset"] = gone
+    return update
+
+
+def newest_of(row: Row) -> Entry:
+    """The newest event of a document that was read with NEWEST."""
+    return _entry(row["events"][-1])
 
 
 def _snapshot(ticket: model.Ticket) -> Row:
@@ -166,6 +192,9 @@ def _snapshot(ticket: model.Ticket) -> Row:
         "received_at": ticket.milestones.get("received"),
         "place": ticket.place,
         "stage": ticket.stage,
+        "attend_at": ticket.attend_at,
+        "channel": ticket.channel,
+        "weight": ticket.weight or 1,
     }
 
 
@@ -192,7 +221,7 @@ def _entry(row: Row) -> Entry:
 
 
 def _last(row: Row) -> ticket_pb2.Ticket:
-    return _entry(row["events"][-1]).event().ticket
+    return newest_of(row).event().ticket
 
 
 def _owed(row: Row) -> Sequence[Said]:

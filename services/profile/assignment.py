@@ -73,7 +73,7 @@ class TeamWork(Facet):
 Assignment = dict[Name, TeamWork]
 """By team; a team that is not listed pulls, without limits."""
 
-MOST_SKILLS = 50
+MOST_RULES = 50
 
 
 def circles(assignment: Mapping[str, TeamWork]) -> Iterator[str]:

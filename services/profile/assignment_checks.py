@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from services.profile.assignment import MOST_SKILLS, TeamWork, circles
+from services.profile.assignment import MOST_RULES, TeamWork, circles
 from services.profile.conditions import Condition
 from services.profile.facet import Span
 from services.profile.faults import Finding, Path
@@ -25,11 +25,12 @@ def check_assignment(profile: Profile, check_condition: CheckCondition) -> Itera
             continue
         yield from _names(profile, work, here, teams)
         yield from _skills(profile, team, work, here)
-        for kind, listed in (("skills", work.skills), ("weights", work.weights)):
-            if len(listed) > MOST_SKILLS:
-                yield (*here, kind), f"more than {MOST_SKILLS} entries; write fewer, wider conditions"
-            for index, each in enumerate(listed):
-                yield from check_condition(profile, each.when, (*here, kind, index, "when"))
+        conditions = {"skills": [each.when for each in work.skills], "weights": [each.when for each in work.weights]}
+        for kind, listed in conditions.items():
+            if len(listed) > MOST_RULES:
+                yield (*here, kind), f"more than {MOST_RULES} entries; write fewer, wider conditions"
+            for index, when in enumerate(listed):
+                yield from check_condition(profile, when, (*here, kind, index, "when"))
     for team in circles(profile.assignment):
         yield (
             ("assignment", team, "overflow", "to"),
@@ -74,6 +75,13 @@ def _skills(profile: Profile, team: str, work: TeamWork, here: Path) -> Iterator
                 f'nobody of the team has "{wanted.skill}" at level {wanted.level}, so such a ticket waits for ever; '
                 "give the skill to a member or lower the level",
             )
+    heaviest = max((each.weight for each in work.weights), default=1)
+    most = max((work.capacity.people.get(person.id, work.capacity.default) for person in members), default=heaviest)
+    if work.mode == "push" and heaviest > most:
+        yield (
+            (*here, "capacity", "default"),
+            f"nobody of the team may hold a ticket of weight {heaviest}; allow somebody that much or weigh it less",
+        )
 
 
 def _unknown(path: Path, kind: str, name: str, known: Iterable[str]) -> Finding:
