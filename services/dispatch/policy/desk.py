@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from services.dispatch.model import Ticket
 from services.dispatch.policy.flows import Flow
+from services.dispatch.policy.teamwork import Work, works_of
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Transition
 from services.profile.schema import Flag, Person, Profile, Project, RecordForm, RoutingRule
@@ -52,6 +53,7 @@ class Desk:
         self.flags: Mapping[str, Flag] = {flag.key: flag for flag in profile.flags}
         self.zone = ZoneInfo(profile.profile.timezone)
         self._flow_of_type = {kind.key: kind.flow or "" for kind in profile.types}
+        self.work: Mapping[str, Work] = works_of(profile)
         self.rules = tuple((rule, _tests(rule)) for rule in profile.routing.rules)
 
     def flow(self, ticket: Ticket) -> Flow:
