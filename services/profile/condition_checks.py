@@ -9,12 +9,19 @@ from services.profile.condition_tree import tests
 from services.profile.conditions import DEEPEST, MOST_NODES, Condition, RuleCondition, Weekday
 from services.profile.expressions import FLAGS, TEXTS, parse
 from services.profile.faults import Finding, Path, duplicates, unknown
-from services.profile.schema import FormField, Profile, RequestType
-
-FREE_TEXTS = frozenset({"text", "long_text", "phone", "email"})
-"""Kinds of fields whose values a person writes: they may identify somebody, so no rule keeps them as a fact."""
+from services.profile.forms import FormField
+from services.profile.schema import Profile, RequestType
 
 MOST_RULES = 2000
+
+
+def asked_fields(profile: Profile) -> Mapping[str, FormField]:
+    """Extra fields that rules may ask about: choices only, as what a person writes may identify somebody (P1)."""
+    return {
+        field.name: field
+        for field in profile.catalogue.listing
+        if field.is_extra and not field.personal and profile.catalogue.options(field)
+    }
 
 
 def check_condition(profile: Profile, when: Condition, path: Path) -> Iterator[Finding]:
@@ -88,9 +95,8 @@ def _further(
     for name in when.calendar:
         if name not in profile.calendars:
             yield unknown((*path, "calendar", name), "calendar", name, profile.calendars)
-    fields = {field.name: field for field in profile.form}
     for name, values in when.fields.items():
-        yield from _field(fields, name, values, (*path, "fields", name))
+        yield from _field(profile, name, values, (*path, "fields", name))
     if when.expr is not None:
         for test in tests(parse(when.expr)):
             if test.fact not in FLAGS:
@@ -98,14 +104,15 @@ def _further(
                     yield (*path, "expr"), message
 
 
-def _field(fields: Mapping[str, FormField], name: str, values: Iterable[str], path: Path) -> Iterator[Finding]:
-    field = fields.get(name)
-    if field is None:
-        yield unknown(path, "field", name, fields)
+def _field(profile: Profile, name: str, values: Iterable[str], path: Path) -> Iterator[Finding]:
+    asked = asked_fields(profile)
+    if name not in asked:
+        if name in profile.catalogue.by_name:
+            yield path, f'"{name}" is no list of choices, and no rule may keep what a person wrote; make it a choice'
+        else:
+            yield unknown(path, "field with choices", name, asked)
         return
-    if field.kind in FREE_TEXTS:
-        yield path, f'"{name}" is free text, which no rule may keep as a fact; make it a choice'
-    choices = [choice.key for choice in field.choices]
+    choices = profile.catalogue.options(asked[name])
     for index, value in enumerate(values):
-        if choices and value not in choices:
+        if value not in choices:
             yield unknown((*path, index), f'choice of "{name}"', value, choices)

@@ -148,6 +148,21 @@ def necessary(node: Node) -> Mapping[str, frozenset[str]]:
             return {}
 
 
+def widened(node: Node, fact: str, more: Mapping[str, frozenset[str]]) -> Node:
+    """The tree with every value of the fact standing for those filed under it as well: an entry and those below it."""
+    match node:
+        case OneOf(name, allowed) if name == fact:
+            return OneOf(name, allowed.union(*(more.get(value, frozenset()) for value in allowed)))
+        case All(parts):
+            return All(tuple(widened(part, fact, more) for part in parts))
+        case Some(parts):
+            return Some(tuple(widened(part, fact, more) for part in parts))
+        case Not(part):
+            return Not(widened(part, fact, more))
+        case _:
+            return node
+
+
 def first_miss(node: Node, facts: Facts) -> Miss | None:
     """Why the tree does not hold; None when it does."""
     match node:

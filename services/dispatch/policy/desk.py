@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 from services.dispatch.model import Ticket
 from services.dispatch.policy.flows import Flow
-from services.dispatch.policy.teamwork import Work, works_of
+from services.dispatch.policy.rules import RuleSet
 from services.kernel.errors import Refused
+from services.profile.calendars import business_calendar
+from services.profile.condition_checks import asked_fields
 from services.profile.lifecycle import Transition
-from services.profile.schema import Flag, Person, Profile, Project, RecordForm, RoutingRule
+from services.profile.schema import Flag, Person, Profile, Project, RecordForm
 
 LAST = 9
 """Priority of a ticket nobody has graded: served after the graded ones."""
@@ -53,8 +55,12 @@ class Desk:
         self.flags: Mapping[str, Flag] = {flag.key: flag for flag in profile.flags}
         self.zone = ZoneInfo(profile.profile.timezone)
         self._flow_of_type = {kind.key: kind.flow or "" for kind in profile.types}
-        self.work: Mapping[str, Work] = works_of(profile)
-        self.rules = tuple((rule, _tests(rule)) for rule in profile.routing.rules)
+        self.rules = RuleSet(profile.routing, _below(profile))
+        self.asked_fields = frozenset(asked_fields(profile))
+        self.asked_calendars = {
+            name: business_calendar(name, profile.calendars[name], profile.calendars[name].timezone or self.zone.key)
+            for name in sorted(self.rules.calendars & profile.calendars.keys())
+        }
 
     def flow(self, ticket: Ticket) -> Flow:
         """The lifecycle the ticket runs under; the profile's own when its flow is no longer in the profile."""
@@ -121,15 +127,10 @@ class Desk:
         return project.manager
 
 
-def _tests(rule: RoutingRule) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The rule's condition as (fact, allowed texts), so that deciding is set membership."""
-    tests: list[tuple[str, frozenset[str]]] = []
-    for fact in ("type", "grade", "entry", "channel", "project", "unit", "path"):
-        allowed = getattr(rule.when, fact)
-        if allowed:
-            tests.append((fact, frozenset(allowed)))
-    for fact in ("in_hours", "major"):
-        wanted = getattr(rule.when, fact)
-        if wanted is not None:
-            tests.append((fact, frozenset({"true" if wanted else "false"})))
-    return tuple(tests)
+def _below(profile: Profile) -> Mapping[str, frozenset[str]]:
+    """Entries of the catalogue under each entry, at any depth."""
+    found: dict[str, set[str]] = {}
+    for entry in profile.entries:
+        for above in profile.catalogue.above(entry.key)[1:]:
+            found.setdefault(above.key, set()).add(entry.key)
+    return {key: frozenset(keys) for key, keys in found.items()}

@@ -1,8 +1,9 @@
-"""Routing that explains itself (预设的分流规则): C2, C24, A6, C28."""
+"""Routing that can be explained and rehearsed (预设的分流规则): C2, C14, C24, A6, C28."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.dispatch.model import Decision, Ticket
@@ -10,6 +11,25 @@ from services.dispatch.policy.desk import Desk
 
 OUT_OF_HOURS = "out_of_hours"
 """Name under which the emergency seat stands in a decision, where a rule's id would."""
+
+CATALOGUE = "catalogue_entry"
+"""The same for a team that the service catalogue names for what no rule matches (A18)."""
+
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LONGEST_FACT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the facts alone decide, before anybody looks who is there. `rule` is empty when none matched (C24)."""
+
+    team: str
+    rule: str = ""
+    person: str = ""
+    reason: str = ""
+    score: int = 0
+    tried: tuple[str, ...] = ()
+    tried_count: int = 0
 
 
 def alert(decision: Decision | None) -> str:
@@ -20,108 +40,103 @@ def alert(decision: Decision | None) -> str:
 
 
 def facts_of(desk: Desk, ticket: Ticket, at: datetime) -> dict[str, str]:
-    """What the rules may look at, as text."""
-    return {
+    """What the rules may look at, as text; what is not known is absent. Ids and choices only: kept for ever."""
+    who, fields = ticket.requester, ticket.fields
+    facts = {
         "type": ticket.type,
+        "neutral_type": ticket.neutral_type,
         "grade": ticket.grade,
         "entry": ticket.entry,
         "channel": ticket.channel,
         "project": ticket.project,
-        "unit": ticket.requester.unit,
+        "unit": who.unit,
+        "department": who.department,
+        "customer": who.id,
+        "language": (who.language or desk.profile.profile.language).partition("-")[0].lower(),
         "path": ticket.path,
-        "in_hours": "true" if desk.roster.in_hours(at) else "false",
-        "major": "true" if ticket.fields.get("major") == "true" else "false",
+        "flow": ticket.flow,
+        "lead_team": ticket.lead_team,
+        "impact": ticket.impact,
+        "urgency": ticket.urgency,
+        "external": "true" if who.external else "",
+        "backfilled": "true" if ticket.backfilled else "",
+        "major": "true" if fields.get("major") == "true" else "false",
+        "judged_at": at.isoformat(),
     }
+    facts.update((f"fields.{name}", fields.get(name, "")) for name in desk.asked_fields)
+    facts |= instant_facts(desk, at)
+    return {name: value[:_LONGEST_FACT] for name, value in facts.items() if value}
 
 
-def decide(desk: Desk, ticket: Ticket, at: datetime, now: datetime) -> Decision:
-    """First matching rule wins. `at` is the instant judged for service hours, `now` the time of the decision."""
-    facts = facts_of(desk, ticket, at)
+def instant_facts(desk: Desk, at: datetime) -> dict[str, str]:
+    """What an instant is on the desk's calendars: judged anew when a changed profile is rehearsed."""
+    local = at.astimezone(desk.zone)
+    facts = {
+        "in_hours": "true" if desk.roster.in_hours(at) else "false",
+        "weekday": _WEEK[local.weekday()],
+        "time": f"{local:%H:%M}",
+    }
+    for name, calendar in desk.asked_calendars.items():
+        facts[f"calendar.{name}"] = "open" if calendar.is_open(at) else "closed"
+    return facts
+
+
+def rule_on(desk: Desk, facts: Mapping[str, str]) -> Ruling:
+    """The rules' word on these facts: the emergency seat outside hours (A6), the rule that decides, or none (C24)."""
     routing = desk.profile.routing
-    if routing.out_of_hours_team and facts["in_hours"] == "false":
-        people = desk.roster.on_duty(at, team=routing.out_of_hours_team)
-        seat = next((person.id for person in people if not desk.is_accused(ticket, person.id)), "")
-        held = f"{seat} is on duty there" if seat else "nobody is on duty there, so it waits in the queue"
-        return Decision(
-            team=routing.out_of_hours_team,
-            assignee=seat,
-            at=now,
-            rule=OUT_OF_HOURS,
-            reason=f"Received outside the desk's hours: to the emergency seat; {held}.",
-            facts=facts,
-        )
-    tried: list[str] = []
-    for rule, tests in desk.rules:
-        if all(facts[fact] in allowed for fact, allowed in tests):
-            assignee, note = _person(desk, ticket, rule.to.person, at)
-            return Decision(
-                team=rule.to.team,
-                assignee=assignee,
-                at=now,
-                rule=rule.id,
-                reason=rule.why.in_language(desk.profile.profile.language) + note,
-                tried=tuple(tried),
-                facts=facts,
-            )
-        tried.append(rule.id)
-    return Decision(
-        team=routing.unmatched_team,
-        at=now,
-        reason="No rule matched: to the team that takes the unmatched, so that nothing is lost.",
-        tried=tuple(tried),
-        facts=facts,
+    if routing.out_of_hours_team and facts.get("in_hours") == "false":
+        reason = "Received outside the desk's hours: to the emergency seat."
+        return Ruling(routing.out_of_hours_team, OUT_OF_HOURS, reason=reason)
+    match = desk.rules.judge(facts)
+    if match.rule is None:
+        entry = facts.get("entry", "")
+        if team := desk.profile.catalogue.default_of(entry, "team"):
+            reason = f"No rule matched: to the team of the catalogue entry {entry}."
+            return Ruling(team, CATALOGUE, reason=reason, tried=match.tried, tried_count=match.tried_count)
+        reason = "No rule matched: to the team that takes the unmatched, so that nothing is lost."
+        return Ruling(routing.unmatched_team, reason=reason, tried=match.tried, tried_count=match.tried_count)
+    return Ruling(
+        team=match.rule.to.team,
+        rule=match.rule.id,
+        person=match.rule.to.person or "",
+        reason=match.rule.why.in_language(desk.profile.profile.language),
+        score=match.score,
+        tried=match.tried,
+        tried_count=match.tried_count,
     )
 
 
-def _person(desk: Desk, ticket: Ticket, person: str | None, at: datetime) -> tuple[str, str]:
-    """Whom a rule's person becomes: the person, the substitute, or nobody (the team's queue)."""
-    if person is None:
+def decide(desk: Desk, ticket: Ticket, at: datetime, now: datetime) -> Decision:
+    """Where the ticket goes and why. `at` is the instant judged for service hours, `now` the time of the decision."""
+    facts = facts_of(desk, ticket, at)
+    ruling = rule_on(desk, facts)
+    assignee, why = _person(desk, ticket, ruling, at)
+    return Decision(
+        team=ruling.team,
+        assignee=assignee,
+        at=now,
+        rule=ruling.rule,
+        reason=f"{ruling.reason} {why}".rstrip(),
+        tried=ruling.tried,
+        facts=facts,
+        why_person=why,
+        score=ruling.score,
+        tried_count=ruling.tried_count,
+        policy_version=desk.version,
+    )
+
+
+def _person(desk: Desk, ticket: Ticket, ruling: Ruling, at: datetime) -> tuple[str, str]:
+    """Whom the ruling means, and why: who is on the emergency seat, the person or substitute, else the team's queue."""
+    if ruling.rule == OUT_OF_HOURS:
+        people = desk.roster.on_duty(at, team=ruling.team)
+        seat = next((person.id for person in people if not desk.is_accused(ticket, person.id)), "")
+        return seat, f"{seat} is on duty there." if seat else "Nobody is on duty there, so it waits in the queue."
+    if not ruling.person:
         return "", ""
-    chosen = desk.roster.stand_in(person, at)
+    chosen = desk.roster.stand_in(ruling.person, at)
     if desk.is_accused(ticket, chosen):
-        return "", " The person of the rule is the one complained about, so it waits in the team's queue."
-    if chosen != person:
-        return chosen, f" {person} is absent; {chosen} stands in."
+        return "", "The person of the rule is the one complained about, so it waits in the team's queue."
+    if chosen != ruling.person:
+        return chosen, f"{ruling.person} is absent; {chosen} stands in."
     return chosen, ""
-
-
-_FACTS: Mapping[str, tuple[str, str]] = {
-    "type": ("type", "类型"),
-    "grade": ("grade", "分级"),
-    "entry": ("catalogue entry", "服务目录"),
-    "channel": ("channel", "渠道"),
-    "project": ("project", "项目"),
-    "unit": ("unit", "单位"),
-    "path": ("path", "路径"),
-    "in_hours": ("in service hours", "服务时间内"),
-    "major": ("major", "重大"),
-}
-
-
-def explain(desk: Desk, decision: Decision, language: str) -> str:
-    """The decision in words, zh-CN unless the language starts with "en" (C2)."""
-    english = language.startswith("en")
-    team = desk.teams.get(decision.team)
-    where = team.name.in_language(language) if team else decision.team
-    rule = next((rule for rule, _ in desk.rules if rule.id == decision.rule), None)
-    why = rule.why.in_language(language) if rule else ""
-    facts = [
-        f"{_FACTS[key][0 if english else 1]}{' ' if english else '：'}{value}"
-        for key, value in decision.facts.items()
-        if value and key in _FACTS
-    ]
-    when = f"{decision.at:%Y-%m-%d %H:%M:%S} UTC"
-    if english:
-        to = f"It went to {where}" + (f", to {decision.assignee}" if decision.assignee else "")
-        matched = f'rule "{decision.rule}" matched: {why or decision.reason}' if decision.rule else decision.reason
-        tried = f" Tried before without a match: {', '.join(decision.tried)}." if decision.tried else ""
-        return f"{to}, decided {when}; {matched.rstrip('.')}. The facts were: {', '.join(facts)}.{tried}"
-    to = f"分派到{where}" + (f"，处理人{decision.assignee}" if decision.assignee else "")
-    if decision.rule == OUT_OF_HOURS:
-        matched = "服务时间之外受理，转应急坐席"
-    elif decision.rule:
-        matched = f"命中规则“{decision.rule}”：{why}"
-    else:
-        matched = "没有规则命中，转未匹配队列，不会遗失"
-    tried = f"此前未命中的规则：{'、'.join(decision.tried)}。" if decision.tried else ""
-    return f"{to}，决定时间 {when}；{matched.rstrip('。')}。依据：{'，'.join(facts)}。{tried}"
