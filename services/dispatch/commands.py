@@ -10,6 +10,7 @@ from datetime import datetime
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.handlers import Desks, Said, Tickets, change
+from services.dispatch.linking import with_others
 from services.dispatch.policy import step
 from services.kernel.errors import Missing, Refused, Unavailable
 
@@ -51,7 +52,8 @@ class Commands:
         """The ticket after the step, and whether the step changed it."""
 
         def decide(ticket: model.Ticket) -> model.Event | None:
-            return step(self._desks.get(ticket.profile), ticket, command, call.caller, call.now)
+            known = with_others(self._tickets, ticket, command)
+            return step(self._desks.get(ticket.profile), ticket, known, call.caller, call.now)
 
         ticket, said = change(
             self._tickets,

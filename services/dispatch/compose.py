@@ -39,6 +39,7 @@ def worker(settings: Settings) -> Worker:
     """The worker that opens tickets, applies callbacks and relays what is unsaid."""
     from services.dispatch.commands import Relay
     from services.dispatch.handlers import Stream
+    from services.dispatch.linking import Linking
     from services.dispatch.work import declare_work_queues
     from services.dispatch.worker import DispatchWorker, Hands
     from services.runtime.bus import Worker
@@ -49,7 +50,7 @@ def worker(settings: Settings) -> Worker:
     def build() -> Hands:
         tickets = store(settings)
         declare_work_queues(settings.amqp_uri, desks)
-        return Hands(Stream(desks, tickets), Relay(tickets), clock_from(settings))
+        return Hands(Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), clock_from(settings))
 
     return Worker(DispatchWorker.name, DispatchWorker, build)
 

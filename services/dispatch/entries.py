@@ -9,6 +9,7 @@ from datetime import datetime
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
+from services.dispatch.policy.other_end import tells_others
 from services.runtime.message import Said, event_id
 
 __all__ = ["Entry", "Record", "Said", "entries_of", "say_again"]
@@ -92,13 +93,26 @@ def say_again(entries: Sequence[Entry]) -> tuple[Said, ...]:
     )
 
 
+OTHER_ENDS = "links.told"
+"""Routing key of events that the tickets linked with this one follow; heard by the queue dispatch.links."""
+
 _SENDS = frozenset({"dispatched", "assigned", "reopened"})
 
 
 def _said(entry: Entry, body: ticket_pb2.TicketEvent, at: datetime, *, last: bool) -> Said:
-    """U3: what brings a ticket to a team is also routed to the team's own queue, once per cause."""
-    brings = body.event in _SENDS or any(change.field == "team" for change in body.changes)
+    """U3: what brings a ticket to a team is also routed to the team's own queue, once per cause; B16: its support, too.
+
+    What other tickets have to follow (B18) reaches dispatch's own queue by a key of its own, so that the many events
+    of tickets without links cost nothing there.
+    """
+    changed = {change.field for change in body.changes}
+    brings = body.event in _SENDS or "team" in changed
     team = body.ticket.team
+    also = [f"work.{team}"] if brings and last and team else []
+    if last and "supporting_teams" in changed:
+        also.extend(f"work.{support}" for support in body.ticket.supporting_teams)
+    if tells_others(body.action, body.event, [link.kind for link in body.ticket.links], changed):
+        also.append(OTHER_ENDS)
     return Said(
         key=entry.key,
         body=body,
@@ -107,6 +121,6 @@ def _said(entry: Entry, body: ticket_pb2.TicketEvent, at: datetime, *, last: boo
         time=at,
         cause=entry.cause,
         actor=body.actor.id,
-        also=(f"work.{team}",) if brings and last and team else (),
+        also=tuple(also),
         traceparent=entry.traceparent,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.dispatch.commands import Relay
 from services.dispatch.handlers import Stream
+from services.dispatch.linking import Linking
 from services.kernel.clock import Clock
 from services.runtime.bus import Given, batches, every
 from services.runtime.message import Heard, Said
@@ -19,6 +20,7 @@ class Hands:
 
     stream: Stream
     relay: Relay
+    linking: Linking
     clock: Clock
 
 
@@ -35,6 +37,10 @@ class DispatchWorker:
     @batches(queue="dispatch.callbacks", size=100, wait_ms=20, prefetch=200)  # type: ignore[untyped-decorator]
     def callbacks(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.stream.callbacks(batch, self.hands.clock.now())
+
+    @batches(queue="dispatch.links", size=50, wait_ms=20, prefetch=100)  # type: ignore[untyped-decorator]
+    def links(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.linking.hear(batch, self.hands.clock.now())
 
     @every(seconds=1.0)  # type: ignore[untyped-decorator]
     def unsaid(self) -> Sequence[Said]:

@@ -125,8 +125,12 @@ QUEUES: tuple[Queue, ...] = (
     *_heard("intake.requests", "request.submitted.#", "call.*"),
     *_heard("dispatch.requests", "request.received.#", "request.joined.#"),
     *_heard("dispatch.callbacks", "callback.completed", "callback.unsolved", "callback.unreachable"),
+    # Said by dispatch beside ticket.* where other tickets have to follow; heard by itself (adr 0016).
+    *_heard("dispatch.links", "links.told"),
+    *_heard("dispatch.duty", "directory.duty_changed"),
     *_heard("sla.tickets", "ticket.*"),
     *_heard("callbacks.events", "ticket.*", "contact.recorded"),
+    *_heard("notifications.duty", "directory.duty_changed"),
     *_heard("notifications.events", "ticket.*", "sla.*", "escalation.*", "callback.*", "survey.answered"),
     *_heard(
         "reporting.events",

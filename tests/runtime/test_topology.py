@@ -41,6 +41,7 @@ def test_every_queue_of_a_service_is_safe_and_has_a_place_for_its_dead() -> None
 def test_the_queues_hear_what_the_design_says() -> None:
     assert BY_NAME["intake.requests"].keys == ("request.submitted.#", "call.*")
     assert BY_NAME["dispatch.requests"].keys == ("request.received.#", "request.joined.#")
+    assert BY_NAME["dispatch.links"].keys == ("links.told",)
     assert BY_NAME["sla.tickets"].keys == ("ticket.*",)
     assert BY_NAME["deskstream.log"].keys == ("#",)
 
