@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from services.dispatch.handlers import Desks
     from services.dispatch.storage import MongoTickets
     from services.runtime.bus import Worker
+    from services.runtime.duty_feed import DutyFeed
     from services.runtime.rpc import Service
 
 
@@ -35,6 +36,14 @@ def store(settings: Settings) -> MongoTickets:
     return tickets
 
 
+def duty_of(settings: Settings, desks: Desks) -> DutyFeed:
+    """Filed duty as the desks follow it, kept in the service's own database."""
+    from services.runtime.duty_feed import COLLECTION, DutyFeed
+    from services.runtime.mongo import connect
+
+    return DutyFeed(connect("dispatch", settings)[COLLECTION], {desk.name: desk.roster for desk in desks.all()})
+
+
 def worker(settings: Settings) -> Worker:
     """The worker that opens tickets, applies callbacks and relays what is unsaid."""
     from services.dispatch.commands import Relay
@@ -50,7 +59,8 @@ def worker(settings: Settings) -> Worker:
     def build() -> Hands:
         tickets = store(settings)
         declare_work_queues(settings.amqp_uri, desks)
-        return Hands(Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), clock_from(settings))
+        duty = duty_of(settings, desks)
+        return Hands(Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), clock_from(settings), duty)
 
     return Worker(DispatchWorker.name, DispatchWorker, build)
 
@@ -73,7 +83,10 @@ def server(settings: Settings) -> Service:
     commands = Commands(desks, tickets, lambda said: publisher.publish(said, timeout=2.0))
     servicer = Servicer(commands, Queries(desks, tickets), tickets, desks, hub, listener, clock)
 
+    duty = duty_of(settings, desks).start()
+
     def close() -> None:
+        duty.close()
         listener.close()
         publisher.close()
 

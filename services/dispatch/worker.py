@@ -10,6 +10,7 @@ from services.dispatch.handlers import Stream
 from services.dispatch.linking import Linking
 from services.kernel.clock import Clock
 from services.runtime.bus import Given, batches, every
+from services.runtime.duty_feed import EVERY, DutyFeed
 from services.runtime.message import Heard, Said
 from services.runtime.outbox import LEAVE_ALONE
 
@@ -22,6 +23,7 @@ class Hands:
     relay: Relay
     linking: Linking
     clock: Clock
+    duty: DutyFeed
 
 
 class DispatchWorker:
@@ -41,6 +43,14 @@ class DispatchWorker:
     @batches(queue="dispatch.links", size=50, wait_ms=20, prefetch=100)  # type: ignore[untyped-decorator]
     def links(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.linking.hear(batch, self.hands.clock.now())
+
+    @batches(queue="dispatch.duty", size=20, wait_ms=20, prefetch=40)  # type: ignore[untyped-decorator]
+    def duty_changed(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.duty.hear(batch)
+
+    @every(seconds=EVERY)  # type: ignore[untyped-decorator]
+    def duty(self) -> Sequence[Said]:
+        return self.hands.duty.refresh()
 
     @every(seconds=1.0)  # type: ignore[untyped-decorator]
     def unsaid(self) -> Sequence[Said]:

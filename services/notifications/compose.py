@@ -20,6 +20,7 @@ from services.profile.load import LoadedProfile, Profiles, load_all
 from services.profile.schema import NoticeRule
 from services.runtime import mongo
 from services.runtime.clock import clock_from
+from services.runtime.duty_feed import COLLECTION, DutyFeed
 from services.runtime.identity import Signer
 from services.runtime.settings import Settings
 
@@ -47,7 +48,8 @@ def worker(settings: Settings) -> Worker:
         webhook = Webhook(own.webhook_secret.get_secret_value(), own.webhook_timeout)
         lanes = Lanes({"smtp": Mail(relay_of(own)), "webhook": webhook})
         sending = Sending(deliveries, lanes, clock)
-        return Built(Notices(deliveries, desks, keys_of(profiles), sending), sending, clock)
+        duty = DutyFeed(database[COLLECTION], {loaded.name: loaded.roster for loaded in profiles})
+        return Built(Notices(deliveries, desks, keys_of(profiles), sending), sending, clock, duty)
 
     return Worker(NotificationsWorker.name, NotificationsWorker, build)
 
@@ -73,8 +75,8 @@ def _heard(rule: NoticeRule, loaded: LoadedProfile) -> Iterator[str]:
         yield rule.on
         return
     yield from ("ticket.opened", "ticket.noted")
-    effect = "count_hand_back" if rule.on == "alert.hand_back_limit" else "route"
-    yield from (f"ticket.{row.event}" for row in loaded.profile.lifecycle.transitions if effect in row.effects)
+    effects = {"count_hand_back", "count_reassignment"} if rule.on == "alert.hand_back_limit" else {"route"}
+    yield from (f"ticket.{row.event}" for row in loaded.profile.transitions if effects & {*row.effects})
 
 
 def desks_of(profiles: Profiles, survey_link: SurveyLink) -> Desks:

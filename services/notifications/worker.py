@@ -9,6 +9,7 @@ from services.kernel.clock import Clock
 from services.notifications.handlers import Notices
 from services.notifications.sending import Sending
 from services.runtime.bus import Given, batches, every
+from services.runtime.duty_feed import EVERY, DutyFeed
 from services.runtime.message import Heard, Said
 
 
@@ -19,6 +20,7 @@ class Built:
     notices: Notices
     sending: Sending
     clock: Clock
+    duty: DutyFeed
 
 
 class NotificationsWorker:
@@ -32,6 +34,16 @@ class NotificationsWorker:
         """Keep what the events send; nothing is said until it is sent."""
         self.built.notices.hear(batch, self.built.clock.now())
         return ()
+
+    @batches(queue="notifications.duty", size=20, wait_ms=20, prefetch=40)  # type: ignore[untyped-decorator]
+    def duty_changed(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        """Roles are written to as the filed roster has them (M28)."""
+        return self.built.duty.hear(batch)
+
+    @every(seconds=EVERY)  # type: ignore[untyped-decorator]
+    def duty(self) -> Sequence[Said]:
+        """Follow what another replica heard."""
+        return self.built.duty.refresh()
 
     @every(seconds=0.1)  # type: ignore[untyped-decorator]
     def send(self) -> Sequence[Said]:

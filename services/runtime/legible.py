@@ -18,6 +18,7 @@ from services.contracts.deskstream.v1.intake_pb2 import (
     RequestRefused,
 )
 from services.contracts.deskstream.v1.notifications_pb2 import NotificationEvent
+from services.contracts.deskstream.v1.roster_pb2 import DutyTable, RosterEvent
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
 from services.kernel.errors import Refused
@@ -36,6 +37,8 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("callback.", CallbackEvent),
     ("survey.", CallbackEvent),
     ("notification.", NotificationEvent),
+    ("directory.duty_changed", DutyTable),
+    ("directory.roster_", RosterEvent),
     ("directory.", DirectoryEvent),
 )
 """Beginning of the routing key to the body it carries."""

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from services.dispatch.model import Ticket
 from services.dispatch.policy.flows import Flow
 from services.dispatch.policy.rules import RuleSet
+from services.dispatch.policy.teamwork import Work, works_of
+from services.kernel.duty import DutyTable
 from services.kernel.errors import Refused
 from services.profile.calendars import business_calendar
 from services.profile.condition_checks import asked_fields
@@ -25,6 +27,16 @@ class Roster(Protocol):
 
     def on_duty(self, at: datetime, role: str | None = None, team: str | None = None) -> tuple[Person, ...]:
         """People on duty at the instant, substitutes already in the place of the absent (M21)."""
+
+    @property
+    def version(self) -> int:
+        """Of the filed duty it follows; 0: the profile's pattern alone."""
+
+    def adopt(self, table: DutyTable) -> bool:
+        """Follows a newer filed duty from now on (M28)."""
+
+    def acting_roles(self, person: str, at: datetime) -> tuple[frozenset[str], frozenset[str]]:
+        """Roles and teams of those the person stands in for then (Q6)."""
 
     def stand_in(self, person: str, at: datetime) -> str:
         """The person, or the registered substitute while absent (C23)."""
@@ -48,13 +60,14 @@ class Desk:
         self.neutral_types = {kind.key: kind.neutral for kind in profile.types}
         self.priorities = {grade.key: grade.priority for grade in profile.grading.grades}
         self.entries = frozenset(entry.key for entry in profile.entries)
-        self.extra_fields = frozenset(field.name for field in profile.form)
+        self.extra_fields = frozenset(profile.catalogue.extra)
         self.flows = {name: Flow(name, lifecycle) for name, lifecycle in profile.lifecycles.items()}
         self.states = profile.states
         self.records: Mapping[str, RecordForm] = {form.key: form for form in profile.records}
         self.flags: Mapping[str, Flag] = {flag.key: flag for flag in profile.flags}
         self.zone = ZoneInfo(profile.profile.timezone)
         self._flow_of_type = {kind.key: kind.flow or "" for kind in profile.types}
+        self.work: Mapping[str, Work] = works_of(profile)
         self.rules = RuleSet(profile.routing, _below(profile))
         self.asked_fields = frozenset(asked_fields(profile))
         self.asked_calendars = {
