@@ -89,7 +89,7 @@ class Hearing:
             f"ticket.{event}"
             for profile in names
             if profile.callback is not None
-            for event in policy.telling_events(profile.lifecycle)
+            for event in policy.telling_events(profile)
         )
 
     def hear(self, batch: Sequence[Message], now: datetime) -> list[tuple[Task, Word]]:

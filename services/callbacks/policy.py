@@ -9,7 +9,6 @@ from typing import Literal
 
 from services.callbacks.model import Attempt, Kind, Task, Who
 from services.kernel.errors import Fault, Refused
-from services.profile.lifecycle import Lifecycle
 from services.profile.schema import Callback, Profile
 
 FAILED = frozenset({"no_answer", "busy", "wrong_number"})
@@ -35,14 +34,15 @@ class TicketFacts:
         return self.phase in ("closed", "cancelled")
 
 
-def telling_events(lifecycle: Lifecycle) -> frozenset[str]:
+def telling_events(profile: Profile) -> frozenset[str]:
     """Names of the ticket events that can open or end a callback; all others need not even be decoded."""
     return frozenset(
         row.event
+        for lifecycle in profile.lifecycles.values()
         for row in lifecycle.transitions
         if {"confirmed", "resolved"} & set(row.marks)
         or "new_cycle" in row.effects
-        or lifecycle.states[row.to].phase in ("resolved", "closed", "cancelled")
+        or profile.states[row.to].phase in ("resolved", "closed", "cancelled")
     )
 
 
@@ -59,7 +59,7 @@ def owed_kind(ticket: TicketFacts, profile: Profile) -> Kind | None:
         return None
     if ticket.path == "online":
         owed = ticket.phase == "resolved"
-    elif any("confirmed" in row.marks for row in profile.lifecycle.transitions):
+    elif any("confirmed" in row.marks for row in profile.transitions):
         owed = "confirmed" in ticket.milestones
     else:
         owed = ticket.phase == "resolved"

@@ -176,7 +176,8 @@ async def _profile(request: Request, name: str, token: str) -> dict[str, Any]:
 def _labels(profile: dict[str, Any], language: str) -> dict[str, str]:
     """Names that people read for the keys that figures carry: states, teams and channels."""
     which = "en" if language == "en" else "zh"
-    named = {key: state[which] for key, state in profile.get("lifecycle", {}).get("states", {}).items()}
+    lifecycles = [profile.get("lifecycle", {}), *profile.get("flows", {}).values()]
+    named = {key: state[which] for each in lifecycles for key, state in each.get("states", {}).items()}
     teams = profile.get("organisation", {}).get("teams", [])
     channels = {key.removeprefix("channel_"): word for key, word in _words(language).items() if "channel_" in key}
     return {**channels, **named, **{team["id"]: team["name"][which] for team in teams}}

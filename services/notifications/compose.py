@@ -63,6 +63,17 @@ def server(settings: Settings) -> Service:
     return service(MongoDeliveries(database))
 
 
+_RAISED_BY = {
+    "new_fault": "ticket.linked",
+    "merged_in": "ticket.linked",
+    "problem_resolved": "ticket.noted",
+    "merged_resolved": "ticket.noted",
+    "merged_withdrawn": "ticket.noted",
+    "urged_unheld": "ticket.urged",
+}
+"""Alerts that one kind of ticket event raises, whatever the lifecycle."""
+
+
 def keys_of(profiles: Profiles) -> frozenset[str]:
     """Routing keys that any profile has a rule for, and those of the ticket events that can raise an alert it has."""
     return frozenset(
@@ -73,6 +84,9 @@ def keys_of(profiles: Profiles) -> frozenset[str]:
 def _heard(rule: NoticeRule, loaded: LoadedProfile) -> Iterator[str]:
     if not rule.on.startswith("alert."):
         yield rule.on
+        return
+    if (raised := _RAISED_BY.get(rule.on.removeprefix("alert."))) is not None:
+        yield raised
         return
     yield from ("ticket.opened", "ticket.noted")
     effects = {"count_hand_back", "count_reassignment"} if rule.on == "alert.hand_back_limit" else {"route"}

@@ -55,8 +55,8 @@ def _names(profile: Profile, work: TeamWork, here: Path, teams: set[str]) -> Ite
     if work.take_back is not None:
         yield from _after(work.take_back.after, (*here, "take_back", "after"))
         for index, state in enumerate(work.take_back.states):
-            if state not in profile.lifecycle.states:
-                yield _unknown((*here, "take_back", "states", index), "state", state, profile.lifecycle.states)
+            if state not in profile.states:
+                yield _unknown((*here, "take_back", "states", index), "state", state, profile.states)
 
 
 def _after(after: Span, path: Path) -> Iterator[Finding]:

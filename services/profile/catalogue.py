@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from services.kernel.errors import Fault
 from services.profile.facet import Label
 from services.profile.forms import (
-    LISTED,
     YES_NO,
     Entry,
     FormField,
@@ -38,16 +37,21 @@ class Catalogue:
         self.fields: tuple[FormField, ...] = (*profile.form, *self._of_entries())
         """Those of the form, then those of the entries."""
         self.by_name: Mapping[str, FormField] = {field.name: field for field in self.fields}
-        self.extra: Mapping[str, FormField] = {field.name: field for field in self.fields if field.is_extra}
-        """The fields kept in Ticket.fields (B19)."""
         self.listing = tuple(field for field in self.fields if field.choices or field.kind == "yes_no")
         """Fields with choices of their own."""
-        self._lists: Mapping[str, Mapping[str, Label]] = {
+        self._lists: dict[str, Mapping[str, Label]] = {
             "type": {one.key: one.label for one in profile.types},
             "entry": {key: self.entry_label(key) for key, one in self.entries.items() if one.active},
             "project": {one.id: one.name for one in profile.organisation.projects},
             "grade": {one.key: one.label for one in profile.grading.grades},
         }
+        if (matrix := profile.grading.matrix) is not None:
+            self._lists["impact"] = {one.key: one.label for one in matrix.impacts}
+            self._lists["urgency"] = {one.key: one.label for one in matrix.urgencies}
+        self.extra: Mapping[str, FormField] = {
+            field.name: field for field in self.fields if field.is_extra and field.name not in self._lists
+        }
+        """The fields kept in Ticket.fields (B19)."""
         self._types = frozenset(self._lists["type"])
         self._asked: dict[tuple[str, str], tuple[FormField, ...]] = {}
 
@@ -113,8 +117,13 @@ class Catalogue:
             return listed
         return {key: label for key, label in listed.items() if not (types := self.types_of(key)) or kind in types}
 
+    @property
+    def lists(self) -> Collection[str]:
+        """Names of the fields whose choices are lists of the profile."""
+        return self._lists
+
     def listed(self, name: str) -> Mapping[str, Label]:
-        """All choices of "type", "entry", "project" or "grade"."""
+        """All choices of "type", "entry", "project", "grade", and with a matrix of "impact" and "urgency"."""
         return self._lists[name]
 
     def key_of(self, field: FormField, text: str) -> str:
@@ -161,7 +170,7 @@ class Catalogue:
             # Also what is not asked: whatever is kept has its form.
             if not field.any_of and (fault := self.fault_of(field, value(field.name))):
                 yield fault
-        for name in sorted(LISTED):
+        for name in self._lists:
             if (text := value(name)) and text not in self._lists[name]:
                 yield not_listed(name, self._lists[name])
         if entry in self._lists["entry"] and (fault := self.entry_fault(kind, entry)):

@@ -12,12 +12,13 @@ from services.profile.condition_checks import check_condition, check_routing
 from services.profile.faults import Finding, Path, duplicates, unknown
 from services.profile.form_checks import check_forms
 from services.profile.grading_checks import check_grading
-from services.profile.lifecycle_checks import check_lifecycle
+from services.profile.lifecycle_checks import check_lifecycles, rows_of
 from services.profile.people_checks import check_organisation
+from services.profile.records_checks import check_records
 from services.profile.roster_checks import check_roster
 from services.profile.schema import About, Profile
 
-PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back"})
+PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back", "restored"})
 """Set by the platform itself; every other milestone a clock names must be marked by a transition."""
 
 SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role", "team"})
@@ -33,17 +34,21 @@ _EVENTS = frozenset(
         for event in ("due", "attempted", "rescheduled", "completed", "unsolved", "unreachable", "cancelled")
     }
     | {f"alert.{kind}" for kind in ("unmatched", "seat_empty", "hand_back_limit", "unsolved_after_close")}
+    | {f"alert.{kind}" for kind in ("new_fault", "problem_resolved", "merged_in", "merged_resolved", "merged_withdrawn")}
+    | {f"ticket.{event}" for event in ("linked", "unlinked", "merged", "restored", "urged", "departments_set")}
+    | {"alert.urged_unheld"}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
+    | {"ticket.worked_around"}
     | {"ticket.assigned", "ticket.overflowed", "ticket.taken_back"}
 )
 
 
 def check_profile(profile: Profile) -> Iterator[Finding]:
     """Every cross fault of a profile whose types are right."""
-    roles = frozenset(profile.roles)
     yield from _about(profile)
     yield from check_calendars(profile)
-    yield from check_lifecycle(profile.lifecycle, roles)
+    yield from check_lifecycles(profile)
+    yield from check_records(profile)
     yield from _defaults(profile)
     yield from check_forms(profile)
     yield from check_grading(profile.grading, frozenset(row.action for row in profile.transitions))
@@ -75,7 +80,7 @@ def _defaults(profile: Profile) -> Iterator[Finding]:
 def _clocks(profile: Profile) -> Iterator[Finding]:
     clocks = profile.sla.clocks
     grades = {each.key for each in profile.grading.grades}
-    marked = PLATFORM_MILESTONES | {mark for row in profile.lifecycle.transitions for mark in row.marks}
+    marked = PLATFORM_MILESTONES | {mark for row in profile.transitions for mark in row.marks}
     names = ", ".join(sorted(marked))
     yield from duplicates(("sla", "clocks"), "clock", [clock.name for clock in clocks], key="name")
     for index, clock in enumerate(clocks):
@@ -128,13 +133,13 @@ def _callback(profile: Profile) -> Iterator[Finding]:
             for index, role in enumerate(roles):
                 if role not in profile.roles:
                     yield unknown(("callback", "roles", path, index), "role", role, profile.roles)
-        for index, row in enumerate(profile.lifecycle.transitions):
+        for where, row in rows_of(profile):
             if "confirmed" in row.clears:
                 yield (
-                    ("lifecycle", "transitions", index, "clears"),
+                    (*where, "clears"),
                     "a callback once owed is not taken back; begin a new_cycle instead of clearing confirmed",
                 )
-    guarded = any("callback_done" in row.guards for row in profile.lifecycle.transitions)
+    guarded = any("callback_done" in row.guards for row in profile.transitions)
     if guarded and profile.callback is None:
         yield (
             ("lifecycle",),
@@ -153,7 +158,11 @@ def _callback(profile: Profile) -> Iterator[Finding]:
 
 
 def _notices(profile: Profile) -> Iterator[Finding]:
-    events = _EVENTS | {f"ticket.{row.event}" for row in profile.lifecycle.transitions}
+    events = (
+        _EVENTS
+        | {f"ticket.{row.event}" for row in profile.transitions}
+        | {f"ticket.{form.event}" for form in profile.records}
+    )
     recipients = SPECIAL_RECIPIENTS | frozenset(profile.roles)
     for index, rule in enumerate(profile.notices.rules):
         here: Path = ("notices", "rules", index)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.profile.catalogue import DEEPEST
 from services.profile.faults import Finding, Path, duplicates, unknown
-from services.profile.forms import DRAFT_FIELDS, LISTED, Entry, FormField, value_fault
+from services.profile.forms import DRAFT_FIELDS, Entry, FormField, value_fault
 from services.profile.grading import PROPOSED
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def _entry(profile: Profile, entry: Entry, here: Path) -> Iterator[Finding]:
 
 
 def _field(profile: Profile, field: FormField, here: Path, types: list[str]) -> Iterator[Finding]:
-    if field.name in _TAKEN:
-        yield (*here, "name"), f'"{field.name}" is a name of the platform; choose another'
-    yield from _choices(field, here)
+    if field.name in _TAKEN or field.name in {flag.key for flag in profile.flags}:
+        yield (*here, "name"), f'"{field.name}" is a flag or a name of the platform; choose another'
+    yield from _choices(profile, field, here)
     yield from _bounds(field, here)
     for index, kind in enumerate(field.only_for.types):
         if kind not in types:
@@ -117,12 +117,12 @@ def _field(profile: Profile, field: FormField, here: Path, types: list[str]) -> 
             yield (*here, "default"), f'"{field.default}" cannot stand in this field: {fault.en}'
 
 
-def _choices(field: FormField, here: Path) -> Iterator[Finding]:
-    if field.kind == "choice" and not field.choices and field.name not in LISTED:
+def _choices(profile: Profile, field: FormField, here: Path) -> Iterator[Finding]:
+    if field.kind == "choice" and not field.choices and field.name not in profile.catalogue.lists:
         yield (*here, "choices"), "a choice needs choices; list them or use kind: text"
     if field.choices and field.kind != "choice":
         yield (*here, "kind"), "a field with choices is a choice; write kind: choice or remove the choices"
-    if field.choices and field.name in LISTED:
+    if field.choices and field.name in profile.catalogue.lists:
         yield (*here, "choices"), f'the choices of "{field.name}" are those of the profile; remove these'
     if len(field.choices) > _MOST_CHOICES:
         yield (*here, "choices"), f"there are more than {_MOST_CHOICES} choices; nobody finds one among them: split it"

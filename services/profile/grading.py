@@ -17,6 +17,9 @@ GradeKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
 ANSWER = "answer."
 """A value "answer.<question>" of an action answers a question of the grading; the ticket keeps it under this name."""
 
+SIDES = ("impact", "urgency")
+"""Sides of the matrix: values of an action, and fields of the ticket."""
+
 PROPOSED = "proposed_grade"
 """Extra field that keeps what the answers proposed, beside the grade that was chosen."""
 
@@ -113,6 +116,11 @@ class Proposal:
     because: Label
     open: tuple[str, ...] = ()
 
+    @classmethod
+    def nothing(cls) -> Proposal:
+        """What no rule has an opinion on."""
+        return cls("", Label(zh="这些回答没有对应的规则，请直接选择分级。", en="No rule fits; choose the grade."))
+
 
 def propose(grading: Grading, answers: Mapping[str, str]) -> Proposal:
     """The proposed grade for answers by question, or for "impact" and "urgency". Refused: unknown question or answer.
@@ -123,7 +131,7 @@ def propose(grading: Grading, answers: Mapping[str, str]) -> Proposal:
     known = {question.key: question for question in grading.questions}
     given = {key: text for key, text in answers.items() if text}
     _check(grading, known, given)
-    if grading.matrix is not None and (given.keys() & {"impact", "urgency"}):
+    if grading.matrix is not None and given.keys() & set(SIDES):
         return _by_matrix(grading.matrix, given)
     told = {key: question.default for key, question in known.items() if question.default} | given
     for rule in grading.rules:
@@ -134,13 +142,11 @@ def propose(grading: Grading, answers: Mapping[str, str]) -> Proposal:
             asked = [known[key].label for key in still]
             return Proposal("", Label(zh=_asked(asked, "zh"), en=_asked(asked, "en")), still)
         return Proposal(rule.grade, rule.why)
-    return Proposal(
-        "", Label(zh="这些回答没有对应的规则，请直接选择分级。", en="No rule fits these answers; choose the grade.")
-    )
+    return Proposal.nothing()
 
 
 def _by_matrix(matrix: Matrix, given: Mapping[str, str]) -> Proposal:
-    open_ = tuple(side for side in ("impact", "urgency") if side not in given)
+    open_ = tuple(side for side in SIDES if side not in given)
     if open_:
         missing = open_[0]
         zh = "影响度" if missing == "impact" else "紧急度"
@@ -163,7 +169,9 @@ def _check(grading: Grading, known: Mapping[str, GradingQuestion], given: Mappin
         allowed = list(known[key].answers) if key in known else sides.get(key)
         if allowed is None:
             names = ", ".join((*known, *sides)) or "none"
-            raise Refused(f'This desk asks no question "{key[:60]}" for grading; it asks: {names}.', field=key)
+            raise Refused(
+                f'This desk asks no question "{key[:60]}" for grading; it asks: {names}.', field=f"{ANSWER}{key[:60]}"
+            )
         if text not in allowed:
             raise Refused(
                 f'"{text[:60]}" is no answer to "{key}"; answer one of: {", ".join(allowed)}.',
@@ -176,6 +184,12 @@ def answers_in(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, text in values.items():
         if name.startswith(ANSWER):
             yield name.removeprefix(ANSWER), text.strip()
+
+
+def given_in(grading: Grading, fields: Mapping[str, str]) -> dict[str, str]:
+    """The answers among the extra fields of a request, with impact and urgency where the profile has a matrix."""
+    sides = {name: fields[name] for name in SIDES if grading.matrix is not None and fields.get(name)}
+    return {**{key: text for key, text in answers_in(fields) if text}, **sides}
 
 
 def _asked(labels: list[Label], tongue: str) -> str:

@@ -42,9 +42,9 @@ Effect = Literal[
     "path_dispatched",
     "enter_flow",
     "to_team",
-    "lead_target",
     "raise_flag",
     "count_reassignment",
+    "set_departments",
 ]
 """What else an action does to the ticket; dispatch implements each once."""
 

@@ -118,7 +118,7 @@ class Lookups:
             case "entry":
                 return self.entries[key].label if key in self.entries else None
             case "state":
-                state = self.profile.lifecycle.states.get(key)
+                state = self.profile.states.get(key)
                 return Label(zh=state.zh, en=state.en) if state else None
             case "role":
                 return self.profile.roles.get(key)

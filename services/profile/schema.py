@@ -133,8 +133,6 @@ class Routing(Facet):
     out_of_hours_team: Name | None = None
     """Emergency seat (应急坐席, A6) for requests outside service hours; null: rules decide alone."""
     hand_back_limit: int = 3
-    reassign_limit: int = 3
-    """How many reassignments and transfers, beside the hand-backs, alert a manager (C25)."""
 
 
 class ClockRule(Facet):

@@ -110,7 +110,7 @@ def ticket_file(
     types = {each.key: each.label.in_language(language) for each in profile.types}
     grades = {each.key: each.label.in_language(language) for each in profile.grading.grades}
     teams = {each.id: each.name.in_language(language) for each in profile.organisation.teams}
-    states = {key: state.en if tongue == "en" else state.zh for key, state in profile.lifecycle.states.items()}
+    states = {key: state.en if tongue == "en" else state.zh for key, state in profile.states.items()}
 
     def local(instant: int) -> str:
         return f"{at(instant).astimezone(zone):%Y-%m-%d %H:%M:%S}" if instant else ""

@@ -1,9 +1,9 @@
 """Judgement of dispatch: `(rules, ticket, wish, now) -> event or Refused`. Pure; time and duty are arguments."""
 
-from services.dispatch.policy.actions import callback_heard, joined, possible, step
+from services.dispatch.policy.actions import joined, possible
+from services.dispatch.policy.attending import callback_heard, open_ticket, step
 from services.dispatch.policy.desk import Desk, Roster
 from services.dispatch.policy.explaining import explain
-from services.dispatch.policy.opening import open_ticket
 from services.dispatch.policy.routing import decide
 
 __all__ = [

@@ -6,12 +6,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket
+from services.dispatch.policy.between import may_link
+from services.dispatch.policy.acting import acting
 from services.dispatch.policy.desk import Desk
-from services.dispatch.policy.everywhere import EVERYWHERE, claim, may_everywhere
+from services.dispatch.policy.everywhere import EVERYWHERE as PLAIN
+from services.dispatch.policy.everywhere import STAFF, claim, may_everywhere, may_record
 from services.dispatch.policy.guards import GUARDS, Wish
+from services.dispatch.policy.links import LINKING
 from services.dispatch.policy.taking import ALERT, said, take
-from services.kernel.errors import Refused
+from services.kernel.errors import Fault, Refused
 from services.profile.lifecycle import Transition
+
+EVERYWHERE = {**PLAIN, **LINKING}
+"""Actions every desk has, whatever its lifecycle."""
 
 
 def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:
@@ -19,12 +26,20 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
 
     Codes: "forbidden" (no role that may), "conflict" (not from this state, or a guard), "invalid" (values missing).
     """
-    rows = desk.rows_of(command.action)
+    caller = acting(desk, caller, now)
+    flow = desk.flow(ticket)
+    rows = flow.rows_of(command.action)
+    if desk.is_accused(ticket, caller.id) and command.action != "note":
+        raise Refused(
+            f"You are the person complained about in ticket {ticket.number} (被投诉人); somebody else must "
+            f"{command.action} it.",
+            code="forbidden",
+        )
     if command.action == "claim":
         return _claimed(desk, ticket, command, caller, now)
     if not rows:
         if command.action not in EVERYWHERE:
-            known = sorted({row.action for row in desk.lifecycle.transitions} | set(EVERYWHERE))
+            known = sorted(flow.actions | set(EVERYWHERE))
             raise Refused(
                 f'This desk knows no action "{command.action}"; use one of: {", ".join(known)}.', field="action"
             )
@@ -32,7 +47,7 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
     if not any(caller.role_among(row.roles) for row in rows):
         who = ", ".join(desk.role_label(role) for role in _roles(rows))
         raise Refused(f"Only {who} may {command.action} a ticket; ask one of them.", code="forbidden")
-    here = desk.rows(ticket.state, command.action)
+    here = flow.rows(ticket.state, command.action)
     if not here:
         raise Refused(_not_from_here(desk, ticket, command.action, rows), code="conflict")
     mine = [row for row in here if caller.role_among(row.roles)]
@@ -43,7 +58,22 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
             f"from there only {who} may {command.action} it; ask one of them.",
             code="forbidden",
         )
-    return _first(desk, ticket, mine, command, caller, now)
+    return _first(desk, ticket, _chosen(ticket, mine, command), command, caller, now)
+
+
+def _chosen(ticket: Ticket, rows: list[Transition], command: Command) -> list[Transition]:
+    """The rows that the given values choose, such as the one for technical defects (B7, E6)."""
+    found = [
+        row for row in rows if all(command.values.get(name, "").strip() in words for name, words in row.given.items())
+    ]
+    if found:
+        return found
+    name = next(iter(rows[0].given))
+    known = ", ".join(dict.fromkeys(word for row in rows for word in row.given.get(name, ())))
+    zh, en = f"请选择：{known}。", f"choose one of: {known}."
+    raise Refused(
+        f'To {command.action} ticket {ticket.number}, give "{name}"; {en}', field=name, faults=(Fault(name, zh, en),)
+    )
 
 
 def _first(
@@ -64,9 +94,9 @@ def _first(
 
 
 def _alarms(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
-    """C25: the hand-back that reaches the profile's limit says so."""
+    """C25: the hand-back, or the reassignment or transfer, that reaches the profile's limit says so."""
     limit = desk.profile.routing.hand_back_limit
-    if before.hand_backs < limit <= after.hand_backs:
+    if before.hand_backs < limit <= after.hand_backs or before.reassignments < limit <= after.reassignments:
         return (Change(ALERT, "", "hand_back_limit"),)
     return ()
 
@@ -75,7 +105,7 @@ def _claimed(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: 
     """接单: accept where the lifecycle has it, else what puts it into the caller's hands, else plain taking."""
     if ticket.assignee and ticket.assignee != caller.id:
         raise Refused(f"Ticket {ticket.number} is held by {ticket.assignee} already; claim another.", code="conflict")
-    rows = desk.rows_from(ticket.state)
+    rows = desk.flow(ticket).rows_from(ticket.state)
     takes = [row for row in rows if row.action == "accept"] or [row for row in rows if "assign_caller" in row.effects]
     mine = [row for row in takes if caller.role_among(row.roles)]
     if mine:
@@ -118,7 +148,11 @@ def _roles(rows: tuple[Transition, ...]) -> list[str]:
 def possible(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> tuple[str, ...]:
     """Actions the caller may take now; what needs values is listed too, as the values come with the action."""
     found: dict[str, None] = {}
-    for row in desk.rows_from(ticket.state):
+    caller = acting(desk, caller, now)
+    if desk.is_accused(ticket, caller.id):
+        return ("note",) if caller.role_among(STAFF) else ()
+    flow = desk.flow(ticket)
+    for row in flow.rows_from(ticket.state):
         if not caller.role_among(row.roles):
             continue
         wish = Wish(desk, row, Command(row.action), caller, now)
@@ -129,10 +163,11 @@ def possible(desk: Desk, ticket: Ticket, caller: Caller, now: datetime) -> tuple
         except Refused:
             continue
         found[row.action] = None
-    lifecycle = {row.action for row in desk.lifecycle.transitions}
-    for action in may_everywhere(ticket, caller):
-        if action not in lifecycle:
+    for action in (*may_everywhere(ticket, caller), *may_link(ticket, caller)):
+        if action not in flow.actions:
             found[action] = None
+    if may_record(desk, ticket, caller):
+        found["add_record"] = None
     if _may_claim(desk, ticket, caller, now):
         found["claim"] = None
     return tuple(found)
@@ -171,8 +206,9 @@ def callback_heard(desk: Desk, ticket: Ticket, outcome: str, cycle: int, actor: 
         marks["user_confirmed"] = now
     after = replace(ticket, callback=outcome, milestones={**ticket.milestones, **marks})
     name, action = "called_back", f"callback_{outcome}"
-    for heard in desk.lifecycle.hears.get(f"callback.{outcome}", ()):
-        rows = [row for row in desk.rows(after.state, heard) if "system" in row.roles]
+    flow = desk.flow(ticket)
+    for heard in flow.hears.get(f"callback.{outcome}", ()):
+        rows = [row for row in flow.rows(after.state, heard) if "system" in row.roles]
         if not rows:
             continue
         after = take(desk, after, rows[0], Command(heard, reason="callback"), SYSTEM, now)

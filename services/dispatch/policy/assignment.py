@@ -56,12 +56,13 @@ def choose(desk: Desk, ticket: Ticket, seats: Mapping[str, Seat], now: datetime)
         return None
     facts = facts_of(desk, ticket, now)
     wanted, weight = work.wanted(facts), work.weight(facts)
+    roles = working_roles(desk, ticket)
     able = [
         person
         for person in desk.roster.on_duty(now, team=ticket.team)
         if all(person.skills.get(skill, 0) >= level for skill, level in wanted.items())
         and not desk.is_accused(ticket, person.id)
-        and can_work(desk, ticket, work, person)
+        and can_work(work, person, roles)
     ]
     free = [
         person for person in able if has_room(work, person.id, seats.get(person.id, _EMPTY), weight, ticket.channel)
@@ -83,9 +84,9 @@ def has_room(work: Work, person: str, seat: Seat, weight: int, channel: str) -> 
     return seat.load + weight <= work.capacity(person)
 
 
-def can_work(desk: Desk, ticket: Ticket, work: Work, person: Person) -> bool:
-    """Whether the lifecycle has something to do for the person here. Substitutes act with the rights of the absent."""
-    return person.id not in work.members or not working_roles(desk, ticket).isdisjoint(person.roles)
+def can_work(work: Work, person: Person, roles: frozenset[str]) -> bool:
+    """Whether the person has something to do where these roles do. Substitutes act with the rights of the absent."""
+    return person.id not in work.members or not roles.isdisjoint(person.roles)
 
 
 def working_roles(desk: Desk, ticket: Ticket) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket
 from services.dispatch.policy import actions, opening
-from services.dispatch.policy.assignment import Choice, can_work
+from services.dispatch.policy.assignment import Choice, can_work, working_roles
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.routing import facts_of
 from services.dispatch.policy.taking import ALERT, said
@@ -90,7 +90,8 @@ def waits(desk: Desk, ticket: Ticket, work: Work) -> bool:
     """Whether it waits for somebody of the team: open, in nobody's hands, and a member has something to do with it."""
     if ticket.assignee or ticket.phase not in ("new", "open"):
         return False
-    return any(can_work(desk, ticket, work, person) for person in work.members.values())
+    roles = working_roles(desk, ticket)
+    return any(can_work(work, person, roles) for person in work.members.values())
 
 
 def _untouched(desk: Desk, ticket: Ticket) -> frozenset[str]:

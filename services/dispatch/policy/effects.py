@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from services.dispatch.model import Ticket
+from services.dispatch.policy.departments import departments_named
 from services.dispatch.policy.guards import Wish
+from services.dispatch.policy.promises import raised
 from services.dispatch.policy.routing import decide
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Effect
@@ -85,9 +87,20 @@ def _route(wish: Wish, ticket: Ticket) -> Ticket:
 
 
 def _new_cycle(wish: Wish, ticket: Ticket) -> Ticket:
-    """F13: milestones after "opened" start anew; the old ones stay in the history."""
+    """F13: milestones after "opened" start anew, records too; the old ones stay in the history."""
     kept = {name: at for name, at in ticket.milestones.items() if name in ("received", "opened")}
-    return replace(ticket, cycle=ticket.cycle + 1, milestones=kept, callback="")
+    return replace(ticket, cycle=ticket.cycle + 1, milestones=kept, callback="", records=(), promised_at=None)
+
+
+def _enter_flow(wish: Wish, ticket: Ticket) -> Ticket:
+    """B8: the same number under another type and its lifecycle; the change stands in the history."""
+    kind = wish.row.becomes or ticket.type
+    flow = wish.desk.flow_of_type(kind)
+    return replace(ticket, type=kind, neutral_type=wish.desk.neutral_types[kind], flow=flow)
+
+
+def _to_team(wish: Wish, ticket: Ticket) -> Ticket:
+    return replace(ticket, team=wish.row.team or ticket.team, assignee="")
 
 
 EFFECTS: Mapping[Effect, Callable[[Wish, Ticket], Ticket]] = {
@@ -105,4 +118,10 @@ EFFECTS: Mapping[Effect, Callable[[Wish, Ticket], Ticket]] = {
     "new_cycle": _new_cycle,
     "path_online": lambda wish, ticket: replace(ticket, path="online"),
     "path_dispatched": lambda wish, ticket: replace(ticket, path="dispatched"),
+    "enter_flow": _enter_flow,
+    "to_team": _to_team,
+    "raise_flag": lambda wish, ticket: raised(ticket, wish.row.flag or "major"),
+    # The lead is the action's target, the support its value (B16, C11).
+    "set_departments": lambda wish, ticket: departments_named(wish.desk, ticket, wish.command),
+    "count_reassignment": lambda wish, ticket: replace(ticket, reassignments=ticket.reassignments + 1),
 }

@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.dispatch.model import Actor, Caller, Command, Event, Ticket
+from services.dispatch.policy import records
 from services.dispatch.policy.desk import Desk
-from services.dispatch.policy.taking import said
+from services.dispatch.policy.grading import because, is_answer
+from services.dispatch.policy.promises import set_aside
+from services.dispatch.policy.taking import said, settled
 from services.dispatch.policy.values import JUDGES, demand, with_values
 from services.kernel.errors import Refused
 
@@ -25,6 +28,7 @@ _ROLES: Mapping[str, tuple[str, ...]] = {
     "grade": JUDGES,
     "update": _HANDS,
     "withdraw": JUDGES,
+    "work_around": ("specialist", "engineer", "team_leader", "project_manager", "operations_manager"),
 }
 
 
@@ -50,19 +54,23 @@ def _note(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: dat
 def _grade(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:
     """B6, D17: old and new grade, who, when and why stay in the history; None when it has this grade already."""
     actor = _actor(desk, ticket, command, caller)
-    if not command.values.get("grade", "").strip():
-        demand(replace(ticket, grade=""), "grade", ("grade",), command)
-    after = with_values(desk, ticket, replace(command, values={"grade": command.values["grade"]}), caller, now)
+    values = {name: text for name, text in command.values.items() if name == "grade" or is_answer(desk, name)}
+    if not any(text.strip() for text in values.values()):
+        demand(replace(ticket, grade=""), "grade", ("grade",), replace(command, values=values))
+    after = with_values(desk, ticket, replace(command, values=values), caller, now)
     if after == ticket:
         return None
-    return said(ticket, after, "graded", "grade", actor, now, command.reason)
+    answered = values.keys() - {"grade"}
+    reason = command.reason or (because(desk, after) if answered else "")
+    return said(ticket, after, "graded", "grade", actor, now, reason)
 
 
 def _update(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:
     actor = _actor(desk, ticket, command, caller)
     if not command.values:
         raise Refused(f"To update ticket {ticket.number}, give at least one value.", field="values")
-    after = with_values(desk, ticket, command, caller, now)
+    after, rest = set_aside(desk, ticket, command, caller, now)
+    after = settled(desk, ticket, with_values(desk, after, rest, caller, now), ticket.state)
     return None if after == ticket else said(ticket, after, "updated", "update", actor, now, command.reason)
 
 
@@ -70,12 +78,48 @@ def _withdraw(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now:
     """For lifecycles without rows of their own; nothing is ever deleted (B10)."""
     actor = _actor(desk, ticket, command, caller)
     demand(ticket, "withdraw", ("reason",), command)
-    ends = [key for key, state in desk.lifecycle.states.items() if state.phase == "cancelled"]
-    if not ends:
+    to = desk.flow(ticket).cancelled_state
+    if not to:
         raise Refused("This desk has no state for withdrawn tickets; add one to its lifecycle.", code="conflict")
-    to = "withdrawn" if "withdrawn" in ends else ends[0]
     after = replace(ticket, state=to, phase="cancelled", assignee="")
     return said(ticket, after, "withdrawn", "withdraw", actor, now, command.reason)
+
+
+def _work_around(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event:
+    """E1 (临时措施): apart from the solution; the first one of a cycle is when service was restored."""
+    actor = _actor(desk, ticket, command, caller)
+    demand(ticket, "work_around", ("workaround",), command)
+    after = with_values(desk, ticket, command, caller, now)
+    after = replace(after, milestones={"restored": now, **after.milestones})
+    return said(ticket, after, "worked_around", "work_around", actor, now, command.reason)
+
+
+def _add_record(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event:
+    """A record of the kind the target names, with its fields as values (E-group)."""
+    form = desk.records.get(command.target)
+    if form is None:
+        known = ", ".join(f"{each.key} ({each.label.zh})" for each in desk.records.values()) or "none"
+        raise Refused(f'This desk keeps no record "{command.target[:60]}"; use one of: {known}.', field="target")
+    role = caller.role_among(form.roles)
+    if not role:
+        who = ", ".join(desk.role_label(each) for each in form.roles)
+        raise Refused(f"The {form.label.en} ({form.label.zh}) is written by: {who}; ask one of them.", code="forbidden")
+    if ticket.ended and not form.after_end:
+        raise Refused(
+            f"Ticket {ticket.number} is {desk.state_label(ticket.state)} and stays as it is; add a note instead.",
+            code="conflict",
+        )
+    demand(ticket, f"record the {form.label.en.lower()} on", records.required(form, {}), command, records.labels(form))
+    told, rest = records.split(form, command)
+    actor = Actor(caller.id, role)
+    after = records.written(desk, ticket, form, {**told, **rest.values}, actor, now)
+    return said(ticket, after, form.event, "add_record", actor, now, command.reason)
+
+
+def may_record(desk: Desk, ticket: Ticket, caller: Caller) -> bool:
+    """Whether there is a kind of record the caller may add now."""
+    forms = desk.records.values()
+    return any(caller.role_among(form.roles) and (form.after_end or not ticket.ended) for form in forms)
 
 
 EVERYWHERE: Mapping[str, Callable[[Desk, Ticket, Command, Caller, datetime], Event | None]] = {
@@ -83,6 +127,8 @@ EVERYWHERE: Mapping[str, Callable[[Desk, Ticket, Command, Caller, datetime], Eve
     "grade": _grade,
     "update": _update,
     "withdraw": _withdraw,
+    "work_around": _work_around,
+    "add_record": _add_record,
 }
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.dispatch.model import Caller, Command, Ticket
+from services.dispatch.policy.acting import holds
 from services.dispatch.policy.desk import Desk
+from services.dispatch.policy.promises import check_authority
 from services.kernel.errors import Refused
 from services.profile.lifecycle import Guard, Transition
 
@@ -28,7 +30,7 @@ def _conflict(message: str) -> Refused:
 
 
 def _caller_is_assignee(wish: Wish, ticket: Ticket) -> None:
-    if wish.caller.id != ticket.assignee:
+    if not holds(wish.desk, wish.caller, ticket.assignee, wish.now):
         holder = ticket.assignee or "nobody yet"
         raise Refused(
             f"Ticket {ticket.number} is held by {holder}; only the holder may {wish.row.action} it.", code="forbidden"
@@ -37,7 +39,7 @@ def _caller_is_assignee(wish: Wish, ticket: Ticket) -> None:
 
 def _caller_is_project_manager(wish: Wish, ticket: Ticket) -> None:
     manager = ticket.project_manager or ticket.assignee
-    if wish.caller.id != manager:
+    if not holds(wish.desk, wish.caller, manager, wish.now):
         raise Refused(
             f"Ticket {ticket.number} is with the project manager {manager or 'nobody yet'}; "
             f"only that manager may {wish.row.action} it.",
@@ -101,6 +103,23 @@ def _path_dispatched(wish: Wish, ticket: Ticket) -> None:
         raise _conflict(f"Ticket {ticket.number} was not dispatched; this step is for tickets that were.")
 
 
+def _not_dispatched(wish: Wish, ticket: Ticket) -> None:
+    if ticket.path == "dispatched":
+        raise _conflict(f"Ticket {ticket.number} was dispatched; this step is for tickets still with the desk.")
+
+
+def _within_authority(wish: Wish, ticket: Ticket) -> None:
+    """C18."""
+    check_authority(wish.desk, ticket, wish.caller)
+
+
+def _no_contact(wish: Wish, ticket: Ticket) -> None:
+    """A15."""
+    who = ticket.requester
+    if who.phone or who.email or who.im:
+        raise _conflict(f"The requester of ticket {ticket.number} left a contact and must get an answer; give one.")
+
+
 GUARDS: Mapping[Guard, Callable[[Wish, Ticket], None]] = {
     "caller_is_assignee": _caller_is_assignee,
     "caller_is_project_manager": _caller_is_project_manager,
@@ -112,4 +131,7 @@ GUARDS: Mapping[Guard, Callable[[Wish, Ticket], None]] = {
     "user_confirmed": _user_confirmed,
     "path_online": _path_online,
     "path_dispatched": _path_dispatched,
+    "not_dispatched": _not_dispatched,
+    "within_authority": _within_authority,
+    "no_contact": _no_contact,
 }

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.dispatch.model import SYSTEM, Actor, Command, Decision, Event, Ticket
 from services.dispatch.policy.desk import Desk
+from services.dispatch.policy.grading import prepared
 from services.dispatch.policy.routing import decide
 from services.dispatch.policy.taking import said, take
 from services.kernel.errors import Refused
@@ -25,8 +26,9 @@ def open_ticket(
     before = _completed(desk, request, received_at, now, answered)
     actor = Actor(SYSTEM.id, "system")
     ticket, events, name, action = before, [], "opened", "open"
-    for step in desk.lifecycle.opening:
-        rows = [row for row in desk.rows(ticket.state, step) if "system" in row.roles]
+    flow = desk.flow(before)
+    for step in flow.opening:
+        rows = [row for row in flow.rows(ticket.state, step) if "system" in row.roles]
         try:
             after = take(desk, ticket, rows[0], _NOTHING, SYSTEM, now) if rows else None
         except Refused:
@@ -59,8 +61,10 @@ def _routed(desk: Desk, ticket: Ticket, received_at: datetime, now: datetime) ->
 
 def _completed(desk: Desk, request: Ticket, received_at: datetime, now: datetime, answered: bool) -> Ticket:
     """Version 0: what the profile adds to the request. Words the profile does not have fall back to its default."""
+    request = prepared(desk, request)
     kind = request.type if request.type in desk.neutral_types else desk.profile.default_type
     grade = request.grade if request.grade in desk.priorities else desk.profile.grading.default or ""
+    flow = desk.flows[desk.flow_of_type(kind)]
     milestones = {"received": received_at, "opened": now}
     if grade:
         milestones["graded"] = now
@@ -74,7 +78,8 @@ def _completed(desk: Desk, request: Ticket, received_at: datetime, now: datetime
         neutral_type=desk.neutral_types.get(kind, ""),
         grade=grade,
         priority=desk.priority(grade),
-        state=desk.lifecycle.initial,
-        phase=desk.lifecycle.states[desk.lifecycle.initial].phase,
+        flow=flow.name,
+        state=flow.initial,
+        phase=flow.states[flow.initial].phase,
         milestones=milestones,
     )

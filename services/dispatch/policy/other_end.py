@@ -110,6 +110,7 @@ def _told(before: Ticket, after: Ticket, news: News, now: datetime) -> Event:
             f"工单 {number} 的关联。Linked from {number}." if fresh else f"{number} 取消关联。Unlinked from {number}."
         )
         if "duplicate" in fresh:
+            alarms.append("merged_in")
             action, reason = "merge_back", f"工单 {number} 并入本单。{number} was merged into this one."
         if "new_fault" in fresh:
             alarms.append("new_fault")

@@ -67,13 +67,17 @@ class RuleSet:
 
     def matching(self, facts: Facts) -> Iterator[int]:
         """Places of the rules that match, in their order."""
-        candidates = list(self._always)
-        for fact, drawers in self._filed.items():
-            candidates.extend(drawers.get(facts.get(fact, ""), ()))
-        candidates.sort()
-        for index in candidates:
+        for index in self.candidates(facts):
             if self._holds[index](facts):
                 yield index
+
+    def candidates(self, facts: Facts) -> list[int]:
+        """Places of the rules that the index lets through, in their order: every match is among them."""
+        found = list(self._always)
+        for fact, drawers in self._filed.items():
+            found.extend(drawers.get(facts.get(fact, ""), ()))
+        found.sort()
+        return found
 
     def judge(self, facts: Facts) -> Match:
         """The first rule that matches; in the mode "scored" the best rule of the target with the highest sum."""

@@ -77,3 +77,22 @@ def _holds(when: Condition) -> Holds:
     said = {name: getattr(when, name) for name in Condition.model_fields}
     tests = [equality(name, value) for name, value in said.items() if isinstance(value, tuple) and value]
     return compiled(All((*tests, *(flag(name, value) for name, value in said.items() if isinstance(value, bool)))))
+
+
+def pools_of(profile: Profile) -> Mapping[str, tuple[str, ...]]:
+    """Teams with the facet, grouped so that nobody is in two groups: what one person has room for is judged once.
+
+    A group is named by the profile and its first team.
+    """
+    groups: list[tuple[set[str], set[str]]] = []
+    for team in sorted(profile.assignment):
+        people = {person.id for person in profile.organisation.people if team in person.teams}
+        teams = {team}
+        apart = []
+        for group in groups:
+            if group[1].isdisjoint(people):
+                apart.append(group)
+            else:
+                teams, people = teams | group[0], people | group[1]
+        groups = [*apart, (teams, people)]
+    return {f"{profile.profile.name}/{min(teams)}": tuple(sorted(teams)) for teams, _ in groups}

@@ -9,7 +9,10 @@ from typing import Any
 
 from services.dispatch.model import Caller, Command, Ticket
 from services.dispatch.policy.desk import Desk
+from services.dispatch.policy.grading import is_answer, regraded
 from services.kernel.errors import Fault, Refused
+from services.profile.forms import missing
+from services.profile.grading import ANSWER, SIDES
 
 TEXTS = frozenset({"title", "description", "impact_scope", "solution", "steps", "remaining", "workaround"})
 JUDGEMENTS = frozenset({"type", "entry", "project", "grade"})
@@ -35,15 +38,18 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "steps": ("the steps taken", "处理步骤"),
     "remaining": ('the remaining issues, or "none"', "遗留问题（没有请写“无”）"),
     "workaround": ("the workaround", "临时措施"),
+    "promised_at": ("the reply time promised", "明确回复时间"),
 }
 
 
-def demand(ticket: Ticket, action: str, names: Iterable[str], command: Command) -> None:
-    """Refuses with every missing value named, so that one answer is enough."""
+def demand(
+    ticket: Ticket, action: str, names: Iterable[str], command: Command, labels: Mapping[str, tuple[str, str]] = LABELS
+) -> None:
+    """Refuses with every missing value named, so that one answer is enough. `labels`: what the fields are called."""
     missing = [name for name in names if not _given(ticket, name, command)]
     if not missing:
         return
-    told = [LABELS.get(name, (f'the field "{name}"', f"字段“{name}”")) for name in missing]
+    told = [labels.get(name) or LABELS.get(name, (f'the field "{name}"', f"字段“{name}”")) for name in missing]
     raise Refused(
         f"To {action} ticket {ticket.number}, give {_listed([en for en, _ in told])}.",
         field=missing[0],
@@ -60,6 +66,9 @@ def _given(ticket: Ticket, name: str, command: Command) -> bool:
     if name == "target":
         return bool(command.target.strip())
     if command.values.get(name, "").strip():
+        return True
+    if name == "grade" and any(each.startswith(ANSWER) or each in SIDES for each in command.values):
+        # The answers grade it, or are refused with what is still open.
         return True
     if name in GIVEN_NOW:
         return False
@@ -79,48 +88,71 @@ def with_values(
         return ticket
     updates: dict[str, Any] = {}
     fields: dict[str, str] = {}
+    graded: dict[str, str] = {}
+    answers: dict[str, str] = {}
     for name, raw in command.values.items():
         text = raw.strip()
         if len(text) > LONGEST:
             raise _wrong(name, f"it is longer than {LONGEST} characters", "shorten it or attach it as a file")
-        if name in JUDGEMENTS:
-            if text == getattr(ticket, name):
+        answer = is_answer(desk, name)
+        if answer or name in JUDGEMENTS:
+            if text == getattr(ticket, name, None) and name != "grade":
                 continue
-            if name not in asked and not caller.role_among(JUDGES) and "system" not in caller.roles:
-                who = ", ".join(desk.role_label(role) for role in JUDGES)
-                raise Refused(f'"{name}" may be changed by: {who}; ask one of them.', code="forbidden", field=name)
-            updates |= _judged(desk, ticket, name, text, command.reason, now)
+            _check_judge(desk, name, "grade" if answer else name, caller, asked)
+            if name == "grade":
+                graded["grade"] = text
+            elif answer:
+                answers[name.removeprefix(ANSWER)] = text
+            else:
+                updates |= _judged(desk, name, text)
         elif name in TEXTS:
             updates[name] = text
         elif name in desk.extra_fields or name == "major":
-            fields[name] = text
+            fields[name] = _extra(desk, name, text)
         else:
             known = ", ".join(sorted(TEXTS | JUDGEMENTS | desk.extra_fields))
             raise _wrong(name, "this desk has no such value", f"use one of: {known}")
+    if graded or answers:
+        updates |= regraded(desk, ticket, graded.get("grade"), answers, command.reason, now)
     if fields:
-        updates["fields"] = {**ticket.fields, **fields}
-    return replace(ticket, **updates) if updates else ticket
+        updates["fields"] = {**updates.get("fields", ticket.fields), **fields}
+    after = replace(ticket, **updates) if updates else ticket
+    if {"type", "entry"} & command.values.keys():
+        _refuse(desk.profile.catalogue.entry_fault(after.type, after.entry))
+    return after
 
 
-def _judged(desk: Desk, ticket: Ticket, name: str, text: str, reason: str, now: datetime) -> dict[str, Any]:
-    known: Mapping[str, Iterable[str]] = {
-        "type": desk.neutral_types,
-        "entry": desk.entries,
-        "project": desk.projects,
-        "grade": desk.priorities,
-    }
-    words = known[name]
+def _check_judge(desk: Desk, name: str, judged: str, caller: Caller, asked: tuple[str, ...]) -> None:
+    if judged not in asked and not caller.role_among(JUDGES) and "system" not in caller.roles:
+        who = ", ".join(desk.role_label(role) for role in JUDGES)
+        raise Refused(f'"{name}" may be changed by: {who}; ask one of them.', code="forbidden", field=name)
+
+
+def _judged(desk: Desk, name: str, text: str) -> dict[str, Any]:
+    words = desk.profile.catalogue.listed(name)
     if text not in words and not (name == "entry" and not desk.entries):
         raise _wrong(name, f'"{text}" is not a word of this desk', f"use one of: {', '.join(sorted(words)) or 'none'}")
     if name == "type":
         return {"type": text, "neutral_type": desk.neutral_types[text]}
-    if name != "grade":
-        return {name: text}
-    if ticket.grade and not reason.strip():
-        raise Refused(
-            f"Ticket {ticket.number} is graded {ticket.grade} already; give a reason for another grade.", field="reason"
-        )
-    return {"grade": text, "priority": desk.priority(text), "milestones": {"graded": now, **ticket.milestones}}
+    return {name: text}
+
+
+def _extra(desk: Desk, name: str, text: str) -> str:
+    """The value of an extra field as it is kept; judged by the same form as at intake (B19)."""
+    catalogue = desk.profile.catalogue
+    field = catalogue.extra.get(name)
+    if field is None:
+        return text
+    text = catalogue.key_of(field, text)
+    if field.required and not text:
+        _refuse(missing(field))
+    _refuse(catalogue.fault_of(field, text))
+    return text
+
+
+def _refuse(fault: Fault | None) -> None:
+    if fault is not None:
+        raise Refused(fault.en, field=fault.field, faults=(fault,))
 
 
 def _wrong(name: str, why: str, remedy: str) -> Refused:
