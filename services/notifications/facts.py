@@ -48,6 +48,7 @@ def _of_ticket(key: str, event: ticket_pb2.TicketEvent, now: datetime) -> Facts:
         accused=ticket.accused,
         reason=event.reason,
         solution=ticket.solution,
+        urges=ticket.urges,
         alerts=tuple(change.new for change in event.changes if change.field == "alert"),
         anonymous=ticket.neutral_type == common_pb2.NEUTRAL_TYPE_WHISTLE_BLOWING,
     )

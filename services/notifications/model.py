@@ -51,6 +51,7 @@ class Facts:
     due_at: datetime | None = None
     reason: str = ""
     solution: str = ""
+    urges: int = 0
     satisfaction: str = ""
     task_id: str = ""
     """The callback task an event is about; survey links are made from it."""

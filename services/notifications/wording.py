@@ -1,7 +1,7 @@
 """Templates: compiled once, checked at start, rendered in a sandbox (O9, O11).
 
 A template sees `ticket` (number, title, type, grade, state, team, project, priority, requester, assignee, engineer,
-project_manager, solution), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
+project_manager, solution, urges), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
 `recipient`, `alert` and `survey_link`, each a text in the recipient's language, empty when the event says nothing of
 it. No telephone number, address or description is among them.
 """
@@ -29,6 +29,21 @@ _ALERTS = {
         "Nobody is on duty at the emergency seat; please send somebody.",
     ),
     "hand_back_limit": ("转回次数已达上限，请协调。", "It has been handed back too often; please coordinate."),
+    "new_fault": (
+        "处理中发现新的故障，已另开工单。",
+        "A new fault was found while working on it; it has a ticket of its own.",
+    ),
+    "problem_resolved": (
+        "所属问题已解决，请据此处理本单并单独确认。",
+        "The problem it belongs to is resolved; please resolve and confirm this ticket on its own.",
+    ),
+    "merged_in": ("用户再次反映：另一工单已并入本单。", "Reported once more: another ticket was merged into this one."),
+    "merged_resolved": ("并入的工单已处理完毕。", "The ticket it was merged into has been resolved."),
+    "merged_withdrawn": (
+        "并入的工单已撤销，请确认本单的事项是否仍需处理。",
+        "The ticket it was merged into was withdrawn; please see whether its own matter is still open.",
+    ),
+    "urged_unheld": ("被督促但无人承办，请尽快接单。", "It was urged and nobody holds it; please take it."),
     "unsolved_after_close": (
         "用户在工单关闭后反馈未解决，请联系用户并开新工单。",
         "The requester says it is not solved, after it was closed; please call them and open a new ticket.",
@@ -110,6 +125,7 @@ class Wording:
                 "engineer": self._name(facts.engineer),
                 "project_manager": self._name(facts.project_manager),
                 "solution": facts.solution,
+                "urges": facts.urges or "",
             },
             "clock": label("clock", facts.clock, language),
             "due_at": f"{facts.due_at.astimezone(self._zone):%Y-%m-%d %H:%M}" if facts.due_at else "",
