@@ -14,7 +14,7 @@ from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.intake.credentials import redact
 from services.intake.requesters import complete
 from services.profile.catalogue import Catalogue
-from services.profile.forms import LISTED, FormField
+from services.profile.forms import FormField
 from services.profile.lookups import Lookups
 from services.profile.schema import Label, Profile
 
@@ -161,13 +161,14 @@ def _type_for(entry: str, profile: Profile) -> str:
 
 def _to_keys(draft: RequestDraft, catalogue: Catalogue) -> None:
     """A label in either language becomes its key; anything else stays for the judgement to refuse."""
-    for field in (*catalogue.listing, *_LISTS):
+    for field in (*catalogue.listing, *(field for field in _LISTS if field.name in catalogue.lists)):
         value = get_field(draft, field.name)
         if value and (key := catalogue.key_of(field, value)) != value:
             set_field(draft, field.name, key)
 
 
-_LISTS = tuple(FormField(name=name, label=Label(zh=name, en=name), kind="choice") for name in sorted(LISTED))
+_LISTED = ("type", "entry", "project", "grade", "impact", "urgency")
+_LISTS = tuple(FormField(name=name, label=Label(zh=name, en=name), kind="choice") for name in _LISTED)
 
 
 def _defaults(draft: RequestDraft, catalogue: Catalogue) -> None:

@@ -11,7 +11,7 @@ from services.intake.drafts import DIRECT, REQUESTER, channel_name, get_field, m
 from services.intake.policy import judge_times
 from services.kernel.errors import Fault, Refused
 from services.profile.forms import bad_phone, email_has_form, phone_has_form
-from services.profile.grading import ANSWER, answers_in, propose
+from services.profile.grading import given_in, propose
 from services.profile.schema import Profile
 from services.runtime.message import check_times
 
@@ -103,10 +103,9 @@ def _bounds(draft: RequestDraft) -> Iterator[Fault]:
 def _answers(draft: RequestDraft, profile: Profile) -> Iterator[Fault]:
     """Answers to the questions of the grading that came with the request (B5)."""
     try:
-        propose(profile.grading, dict(answers_in(draft.fields)))
+        propose(profile.grading, given_in(profile.grading, draft.fields))
     except Refused as refused:
-        name = refused.field if refused.field.startswith(ANSWER) else f"{ANSWER}{refused.field}"
-        yield Fault(name, "分级问题的回答无效，请核对。", refused.message)
+        yield Fault(refused.field, "分级问题的回答无效，请核对。", refused.message)
 
 
 def _contact(draft: RequestDraft) -> Iterator[Fault]:
