@@ -107,7 +107,10 @@ def compiled(node: Node) -> Holds:
 
 def _some(parts: tuple[Holds, ...]) -> Holds:
     def holds(facts: Facts) -> bool:
-        return any(part(facts) for part in parts)
+        for part in parts:  # noqa: SIM110 - see _all
+            if part(facts):
+                return True
+        return False
 
     return holds
 
@@ -129,23 +132,23 @@ def _all(parts: tuple[Node, ...]) -> Holds:
     return holds
 
 
-def necessary(node: Node) -> Mapping[str, frozenset[str]]:
-    """Facts without whose values the tree cannot hold: what an index may be built on."""
+def cover(node: Node, weight: Callable[[tuple[str, str]], int]) -> frozenset[tuple[str, str]] | None:
+    """(fact, value) pairs of which at least one is true whenever the tree holds: what it can be filed under.
+
+    Where there is a choice, the lightest. None: the tree may hold whatever the facts are.
+    """
     match node:
         case OneOf(fact, allowed):
-            return {fact: allowed}
+            return frozenset((fact, value) for value in allowed)
         case All(parts):
-            needed: dict[str, frozenset[str]] = {}
-            for part in parts:
-                for fact, allowed in necessary(part).items():
-                    needed[fact] = needed[fact] & allowed if fact in needed else allowed
-            return needed
+            found = [pairs for part in parts if (pairs := cover(part, weight)) is not None]
+            return min(found, key=lambda pairs: (sum(map(weight, pairs)), sorted(pairs)), default=None)
         case Some(parts):
-            each = [necessary(part) for part in parts]
-            shared = set(each[0]).intersection(*each[1:]) if each else set()
-            return {fact: frozenset().union(*(part[fact] for part in each)) for fact in sorted(shared)}
+            every = [cover(part, weight) for part in parts]
+            known = [pairs for pairs in every if pairs is not None]
+            return frozenset().union(*known) if len(known) == len(every) else None
         case _:
-            return {}
+            return None
 
 
 def widened(node: Node, fact: str, more: Mapping[str, frozenset[str]]) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ BOOK = (
 )
 
 
-def decided(version: str = "changed", **said: object) -> Decision:
+def decided(version: str = "changed", **said: Any) -> Decision:
     return decide(desk_with(BOOK, version=version), wire.request_from(request(**said)), MORNING, MORNING)
 
 
@@ -62,7 +63,7 @@ def test_a_rule_that_is_gone_is_told_in_the_words_of_its_time(language, words):
     then = decided(version="1")
     told = explain(desk_with(BOOK[:2], version="2"), then, language)
     assert words in told
-    assert "规则rest。"[:-1] in told
+    assert "规则rest" in told
     assert "not_erp" in told
     assert "which it excludes" not in told
 

@@ -118,13 +118,12 @@ def many(count: int = 500) -> list[RoutingRule]:
 
 def test_of_many_rules_only_those_that_could_match_are_read():
     """Issue 3: a decision under 200 microseconds with 500 rules; tests/bench/routing.py measures it."""
-    rules = [each for index, each in enumerate(many()) if index % 2 == 0 or each.id == "rest"]
-    book = RuleSet(Routing(rules=tuple(rules), unmatched_team="desk"))
+    book = RuleSet(Routing(rules=tuple(many()), unmatched_team="desk"))
     facts = {"customer": "c300", "type": "incident", "time": "10:00"}
     assert len(book.candidates(facts)) == 2
     match = book.judge(facts)
     assert match.rule is not None
-    assert (match.rule.id, match.tried_count, len(match.tried)) == ("r300", 150, KEPT)
+    assert (match.rule.id, match.tried_count, len(match.tried)) == ("r300", 300, KEPT)
 
 
 def routed(*rules: RoutingRule, at: Any = MORNING, book: str = "itss_desk", **said: Any) -> Decision:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 import rule_engine
 
-from services.profile.condition_tree import Miss, compiled, first_miss, necessary
+from services.profile.condition_tree import Miss, compiled, cover, first_miss
 from services.profile.conditions import RuleCondition, tree_of
 from services.profile.expressions import LONGEST, parse
 from services.profile.load import check, load
@@ -117,12 +117,19 @@ def test_the_first_test_that_failed_is_told():
     )
 
 
-def test_an_index_is_built_only_on_what_a_rule_cannot_do_without():
-    needed = necessary(tree_of(RuleCondition.model_validate({"expr": 'grade == "P1" and not external', "type": ["a"]})))
-    assert needed == {"grade": frozenset({"P1"}), "type": frozenset({"a"})}
-    either = {"any": [{"grade": ["P1"], "type": ["a"]}, {"grade": ["P2"]}]}
-    assert necessary(tree_of(RuleCondition.model_validate(either))) == {"grade": frozenset({"P1", "P2"})}
-    assert necessary(tree_of(RuleCondition.model_validate({"not": {"grade": ["P1"]}}))) == {}
+def test_a_rule_is_filed_under_what_it_cannot_do_without():
+    """C2: at least one of the pairs is true whenever the condition holds, and where there is a choice, the rarest."""
+    common = {("type", "a"): 100}
+
+    def filed(when: Mapping[str, object]) -> set[tuple[str, str]] | None:
+        pairs = cover(tree_of(RuleCondition.model_validate(when)), lambda pair: common.get(pair, 1))
+        return None if pairs is None else set(pairs)
+
+    assert filed({"expr": 'grade == "P1" and not external', "type": ["a"]}) == {("grade", "P1")}
+    either = {"any": [{"type": ["a"], "unit": ["u"]}, {"grade": ["P2", "P3"]}], "type": ["a"]}
+    assert filed(either) == {("unit", "u"), ("grade", "P2"), ("grade", "P3")}
+    assert filed({"not": {"grade": ["P1"]}}) is None
+    assert filed({"any": [{"grade": ["P1"]}, {"time": ["22:00-06:00"]}]}) is None
 
 
 def _routing(when: str, more: str = "") -> str:
