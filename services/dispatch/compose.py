@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from services.dispatch.assigning import Assigning
     from services.dispatch.handlers import Desks
     from services.dispatch.storage import MongoTickets
     from services.runtime.bus import Worker
@@ -44,8 +45,24 @@ def duty_of(settings: Settings, desks: Desks) -> DutyFeed:
     return DutyFeed(connect("dispatch", settings)[COLLECTION], {desk.name: desk.roster for desk in desks.all()})
 
 
+def assigning_of(settings: Settings, desks: Desks, tickets: MongoTickets) -> Assigning:
+    """What gives out the work of the teams that push; each process under a name of its own."""
+    import time
+    from uuid import uuid4
+
+    from services.dispatch.assigning import Assigning, names_of
+    from services.dispatch.assignments import MongoAssignments
+    from services.dispatch.turns import MongoLeases
+    from services.kernel.clock import SystemClock
+    from services.runtime.mongo import connect
+
+    database, me = connect("dispatch", settings), uuid4().hex
+    leases = MongoLeases(database, me, names_of(desks), SystemClock().now, time.monotonic)
+    return Assigning(desks, MongoAssignments(database, tickets), leases, me, time.monotonic)
+
+
 def worker(settings: Settings) -> Worker:
-    """The worker that opens tickets, applies callbacks and relays what is unsaid."""
+    """The worker that opens tickets, applies callbacks, gives out work and relays what is unsaid."""
     from services.dispatch.commands import Relay
     from services.dispatch.handlers import Stream
     from services.dispatch.linking import Linking
@@ -60,7 +77,10 @@ def worker(settings: Settings) -> Worker:
         tickets = store(settings)
         declare_work_queues(settings.amqp_uri, desks)
         duty = duty_of(settings, desks)
-        return Hands(Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), clock_from(settings), duty)
+        assigning = assigning_of(settings, desks, tickets)
+        return Hands(
+            Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), assigning, clock_from(settings), duty
+        )
 
     return Worker(DispatchWorker.name, DispatchWorker, build)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.dispatch.assigning import Assigning
 from services.dispatch.commands import Relay
 from services.dispatch.handlers import Stream
 from services.dispatch.linking import Linking
@@ -22,6 +23,7 @@ class Hands:
     stream: Stream
     relay: Relay
     linking: Linking
+    assigning: Assigning
     clock: Clock
     duty: DutyFeed
 
@@ -51,6 +53,10 @@ class DispatchWorker:
     @every(seconds=EVERY)  # type: ignore[untyped-decorator]
     def duty(self) -> Sequence[Said]:
         return self.hands.duty.refresh()
+
+    @every(seconds=0.5)  # type: ignore[untyped-decorator]
+    def assign(self) -> Sequence[Said]:
+        return self.hands.assigning.tick(self.hands.clock.now())
 
     @every(seconds=1.0)  # type: ignore[untyped-decorator]
     def unsaid(self) -> Sequence[Said]:

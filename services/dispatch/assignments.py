@@ -1,0 +1,93 @@
+"""Tickets as giving out needs them: queues in order, what is overdue, what people hold, many changes in one write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from services.dispatch.assigning import Given, Held, Standing
+from services.dispatch.entries import Entry
+from services.dispatch.storage import NEWEST, MongoTickets, newest_of, update_of
+from services.runtime.mongo import Row, available
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HELD = {"_id": 0, "phase": 1, "channel": 1, "weight": 1}
+
+
+class MongoAssignments:
+    """services.dispatch.assigning.Assignments on MongoDB."""
+
+    def __init__(self, database: Database[Row], tickets: MongoTickets) -> None:
+        self._rows = database["tickets"]
+        self._tickets = tickets
+
+    def waiting(self, team: str, after: str, limit: int) -> Sequence[Standing]:
+        """Through the index of `place`."""
+        found = self._tickets.newest("place", f"team:{team}", after, limit)
+        return [Standing(position, entry) for position, entry in found]
+
+    def overdue(self, now: datetime, limit: int) -> Sequence[Standing]:
+        """Through the sparse index of `attend_at`."""
+        with available():
+            found = self._rows.find({"attend_at": {"$gt": _EPOCH, "$lte": now}}, NEWEST).sort("attend_at", 1)
+            rows = list(found.limit(limit))
+        return [Standing("", newest_of(row)) for row in rows]
+
+    def look_again(self, number: str, version: int, at: datetime | None) -> None:
+        """Only the index moves; the ticket itself is as it was."""
+        update: Row = {"$unset": {"attend_at": ""}} if at is None else {"$set": {"attend_at": at}}
+        with available():
+            self._rows.update_one({"_id": number, "v": version}, update)
+
+    def held_by(self, people: Iterable[str]) -> Mapping[str, Sequence[Held]]:
+        """A range of the index of `place` for each."""
+        found: dict[str, Sequence[Held]] = {}
+        for person in people:
+            with available():
+                rows = list(
+                    self._rows.find({"place": {"$gt": f"person:{person}|", "$lt": f"person:{person}}}"}}, _HELD)
+                )
+            found[person] = [
+                Held(row.get("weight") or 1, row.get("channel", "")) for row in rows if row["phase"] in ("new", "open")
+            ]
+        return found
+
+    def append(self, given: Sequence[Given], owed_since: datetime) -> set[str]:
+        """One unordered bulk of compare-and-sets. A loser is found out by its event, which is not in the ticket."""
+        wanted = [
+            UpdateOne(
+                {"_id": each.ticket.number, "v": each.ticket.version - 1},
+                update_of(each.ticket, each.entries, owed_since),
+            )
+            for each in given
+        ]
+        if not wanted:
+            return set()
+        numbers = [each.ticket.number for each in given]
+        with available():
+            if self._rows.bulk_write(wanted, ordered=False).modified_count == len(wanted):
+                return set(numbers)
+        known = self._tickets.load(numbers)
+        return {each.ticket.number for each in given if _has(known[each.ticket.number].entries, each.entries[-1].id)}
+
+    def mark_said(self, said: Sequence[Given]) -> None:
+        """What owes nothing else leaves the outbox in one bulk; the rest is taken out one by one."""
+        nothing = {"$unset": {"unsaid": "", "unsaid_at": ""}}
+        wanted = [
+            UpdateOne({"_id": each.ticket.number, "unsaid": [entry.id for entry in each.entries]}, nothing)
+            for each in said
+        ]
+        if not wanted:
+            return
+        with available():
+            if self._rows.bulk_write(wanted, ordered=False).modified_count == len(wanted):
+                return
+        for each in said:
+            self._tickets.mark_said(each.ticket.number, [entry.id for entry in each.entries])
+
+
+def _has(entries: Sequence[Entry], identity: str) -> bool:
+    return any(entry.id == identity for entry in entries)

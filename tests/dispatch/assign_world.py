@@ -1,0 +1,114 @@
+"""A generic desk whose network team has its work pushed to it, and a store for it in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.dispatch import model, wire
+from services.dispatch.assigning import Given, Held, Standing
+from services.dispatch.handlers import Desks
+from services.dispatch.policy import Desk, open_ticket
+from services.dispatch.turns import Turns
+from services.profile.load import load
+from services.profile.schema import Profile
+from tests.dispatch.world import MORNING, POLICY, KeptTickets, request
+
+LOADED = load(POLICY / "generic_desk")
+NETWORK = ("g.net.one", "g.net.two", "g.net.three")
+PUSH: dict[str, Any] = {"mode": "push", "capacity": {"default": 3}}
+
+
+def profile(assignment: Mapping[str, Any], **organisation: Any) -> Profile:
+    """The shipped generic desk with this assignment facet, and these parts of the organisation replaced."""
+    told = LOADED.profile.model_dump(by_alias=True)
+    told["organisation"] |= organisation
+    return Profile.model_validate(told | {"assignment": assignment})
+
+
+def desk(network: Mapping[str, Any] = PUSH, other: Mapping[str, Any] | None = None, **organisation: Any) -> Desk:
+    """The generic desk as rule book; `network`: how that team gets its work."""
+    from services.profile.duty import Roster
+
+    made = profile({"network": network} | dict(other or {}), **organisation)
+    return Desk(made, "test", Roster(made))
+
+
+def desks(book: Desk) -> Desks:
+    return Desks({book.name: book}, book.name)
+
+
+def opened(book: Desk, number: str = "DS20250610-000001", at: datetime = MORNING, **said: Any) -> model.Ticket:
+    """A network fault as it stands after its opening: dispatched to the team, in nobody's hands."""
+    words = {"profile": "generic_desk", "type": "fault", "grade": "general", "entry": "network"} | said
+    return open_ticket(book, wire.request_from(request(number, **words)), at, at)[-1].ticket
+
+
+class KeptAssignments:
+    """services.dispatch.assigning.Assignments in memory, on the tickets of KeptTickets."""
+
+    def __init__(self, tickets: KeptTickets) -> None:
+        self._tickets = tickets
+        self._instead: dict[str, datetime | None] = {}
+
+    def waiting(self, team: str, after: str, limit: int) -> Sequence[Standing]:
+        found = self._tickets.page("place", f"team:{team}", after, limit)
+        return [Standing(position, self._newest(ticket.number)) for position, ticket in found]
+
+    def _newest(self, number: str) -> Any:
+        return self._tickets.load([number])[number].entries[-1]
+
+    def overdue(self, now: datetime, limit: int) -> Sequence[Standing]:
+        due = []
+        for number in sorted(self._tickets._rows):
+            entry = self._newest(number)
+            ticket = wire.ticket_from(entry.event().ticket)
+            at = self._instead.get(f"{number}/{ticket.version}", ticket.attend_at)
+            if at is not None and at <= now:
+                due.append((at, Standing("", entry)))
+        return [standing for _, standing in sorted(due, key=lambda each: each[0])][:limit]
+
+    def look_again(self, number: str, version: int, at: datetime | None) -> None:
+        self._instead[f"{number}/{version}"] = at
+
+    def held_by(self, people: Iterable[str]) -> Mapping[str, Sequence[Held]]:
+        found: dict[str, Sequence[Held]] = {}
+        for person in people:
+            held = [wire.ticket_from(t) for _, t in self._tickets.page("place", f"person:{person}", "", 10_000)]
+            found[person] = [Held(t.weight or 1, t.channel) for t in held if t.phase in ("new", "open")]
+        return found
+
+    def append(self, given: Sequence[Given], owed_since: datetime) -> set[str]:
+        return {
+            each.ticket.number
+            for each in given
+            if self._tickets.append(each.ticket, each.entries, owed_since=owed_since)
+        }
+
+    def mark_said(self, said: Sequence[Given]) -> None:
+        for each in said:
+            self._tickets.mark_said(each.ticket.number, [entry.id for entry in each.entries])
+
+
+class KeptLeases:
+    """services.dispatch.turns.Leases of the only replica there is."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._turns: dict[str, Turns] = {}
+
+    def renew(self) -> Sequence[str]:
+        taken = tuple(name for name in self._names if name not in self._turns)
+        self._turns |= {name: Turns() for name in taken}
+        return taken
+
+    def held(self) -> Sequence[str]:
+        return tuple(self._turns)
+
+    def recall(self, name: str) -> Turns:
+        return self._turns[name]
+
+    def keep(self, name: str, turns: Turns) -> bool:
+        self._turns[name] = turns
+        return True
