@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.runtime.topology import LOG, TICKETS, work_queue
+from services.runtime.topology import ANSWERS, LOG, TICKETS, work_queue
 
 NOTHING = ""
 
@@ -42,7 +42,7 @@ def rights(team: str) -> tuple[Rights, ...]:
             NOTHING,
             says=r"^(request\.submitted\.[a-z]+|call\.[a-z]+)$",
         ),
-        Rights(f"team-{team}", "a team's own tools", NOTHING, NOTHING, _exactly(work_queue(team).name)),
+        Rights(f"team-{team}", "a team's own tools", NOTHING, _exactly(ANSWERS), _exactly(work_queue(team).name)),
         Rights("dashboard", "readers of the whole stream", NOTHING, NOTHING, _exactly(LOG)),
     )
 

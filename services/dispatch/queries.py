@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.contracts.deskstream.v1 import dispatch_pb2, ticket_pb2
 from services.dispatch import model, wire
-from services.dispatch.handlers import Desks, Record, Tickets
+from services.dispatch.handlers import Desks, Entry, Record, Tickets
 from services.dispatch.history import history_of
 from services.dispatch.policy import explain, possible
 from services.dispatch.policy.everywhere import STAFF
@@ -38,6 +38,10 @@ class Queries:
         desk = self._desks.get(latest.profile)
         actions = possible(desk, wire.ticket_from(latest), caller, now)
         return dispatch_pb2.GetTicketResponse(ticket=shown(latest, caller), actions=actions)
+
+    def last_entry(self, number: str, caller: model.Caller) -> Entry:
+        """What happened to the ticket last; Missing when the caller may not know of it."""
+        return self._record(number, caller).entries[-1]
 
     def queue(self, name: str, size: int, token: str, caller: model.Caller) -> dispatch_pb2.ListQueueResponse:
         """One page; the token is the position of its last ticket, so that pages never overlap."""

@@ -19,6 +19,8 @@ REDELIVER = "deskstream.redeliver"
 """Direct exchange back into one queue, by its name: ends delays and replays."""
 PARKED = "deskstream.parked"
 """Direct exchange to the parked messages of a queue, by the queue's name."""
+ANSWERS = "deskstream.answers"
+"""Direct exchange for the answers of teams' own tools (U3). They carry people's tokens, which the log must not keep."""
 LOG = "deskstream.log"
 """Stream queue with everything that was said; read with x-stream-offset (decision 9)."""
 
@@ -82,9 +84,9 @@ def work_queue(team: str) -> Queue:
     return Queue(name, (Binding(TICKETS, name),), {"x-queue-type": "quorum", **limits})
 
 
-def _heard(name: str, *keys: str) -> tuple[Queue, Queue]:
+def _heard(name: str, *keys: str, exchange: str = TICKETS) -> tuple[Queue, Queue]:
     """A queue of a service and the queue of its parked messages."""
-    bindings = (*(Binding(TICKETS, key) for key in keys), Binding(REDELIVER, name))
+    bindings = (*(Binding(exchange, key) for key in keys), Binding(REDELIVER, name))
     arguments = {
         "x-queue-type": "quorum",
         "x-delivery-limit": DELIVERY_LIMIT,
@@ -119,6 +121,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange(RETRY, "headers"),
     Exchange(REDELIVER, "direct"),
     Exchange(PARKED, "direct"),
+    Exchange(ANSWERS, "direct"),
 )
 
 QUEUES: tuple[Queue, ...] = (
@@ -128,6 +131,7 @@ QUEUES: tuple[Queue, ...] = (
     # Said by dispatch beside ticket.* where other tickets have to follow; heard by itself (adr 0016).
     *_heard("dispatch.links", "links.told"),
     *_heard("dispatch.duty", "directory.duty_changed"),
+    *_heard("dispatch.answers", "work.accept", "work.decline", exchange=ANSWERS),
     *_heard("sla.tickets", "ticket.*"),
     *_heard("callbacks.events", "ticket.*", "contact.recorded"),
     *_heard("notifications.duty", "directory.duty_changed"),

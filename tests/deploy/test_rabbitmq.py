@@ -91,7 +91,9 @@ def desk(users: dict[str, str]) -> Iterator[dict[str, pika.BlockingConnection]]:
         connection.close()
 
 
-def refused(connection: pika.BlockingConnection, *, queue: str = "", key: str = "") -> bool:
+def refused(
+    connection: pika.BlockingConnection, *, queue: str = "", key: str = "", exchange: str = topology.TICKETS
+) -> bool:
     """Whether the broker denies reading the queue, or saying something with the key."""
     channel = connection.channel()
     try:
@@ -99,7 +101,7 @@ def refused(connection: pika.BlockingConnection, *, queue: str = "", key: str = 
             channel.basic_get(queue, auto_ack=True)
         else:
             channel.confirm_delivery()
-            channel.basic_publish(topology.TICKETS, key, b"{}")
+            channel.basic_publish(exchange, key, b"{}")
     except ChannelClosedByBroker as error:
         if error.reply_code != 403:
             raise
@@ -139,11 +141,13 @@ def test_the_publisher_of_the_adapter_kit_needs_no_more_than_an_adapters_rights(
 
 
 @pytest.mark.real
-def test_a_teams_tools_may_take_their_own_work_and_nothing_else(desk):
+def test_a_teams_tools_may_take_their_own_work_and_answer_it_and_nothing_else(desk):
     tools = desk[f"team-{TEAM}"]
     assert not refused(tools, queue=f"work.{TEAM}")
     assert refused(tools, queue="dispatch.requests")
     assert refused(tools, key=f"work.{TEAM}")
+    assert not refused(tools, key="work.accept", exchange=topology.ANSWERS)
+    assert refused(tools, key="dispatch.answers", exchange=topology.REDELIVER)
 
 
 @pytest.mark.real

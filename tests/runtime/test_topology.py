@@ -44,6 +44,8 @@ def test_the_queues_hear_what_the_design_says() -> None:
     assert BY_NAME["dispatch.links"].keys == ("links.told",)
     assert BY_NAME["sla.tickets"].keys == ("ticket.*",)
     assert BY_NAME["deskstream.log"].keys == ("#",)
+    # What carries tokens of people is on no stream that others read.
+    assert BY_NAME["dispatch.answers"].keys == ()
 
 
 def test_every_retry_delay_has_its_queue() -> None:
