@@ -111,7 +111,8 @@ def _said(entry: Entry, body: ticket_pb2.TicketEvent, at: datetime, *, last: boo
     also = [f"work.{team}"] if brings and last and team else []
     if last and "supporting_teams" in changed:
         also.extend(f"work.{support}" for support in body.ticket.supporting_teams)
-    if tells_others(body.action, body.event, [link.kind for link in body.ticket.links], changed):
+    kinds = frozenset(link.kind for link in body.ticket.links)
+    if tells_others(body.action, body.event, kinds, [(each.field, each.new or each.old) for each in body.changes]):
         also.append(OTHER_ENDS)
     return Said(
         key=entry.key,

@@ -6,7 +6,7 @@ in any order, repeatedly, and late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,23 +40,28 @@ class News:
     went: frozenset[str] = frozenset()
 
 
-def tells_others(action: str, event: str, links: Iterable[str], changed: Iterable[str]) -> bool:
-    """Whether an event has to be heard for the other ends of its ticket's links, given by their kinds."""
-    kinds = frozenset(links)
+def tells_others(action: str, event: str, kinds: frozenset[str], changed: Sequence[tuple[str, str]]) -> bool:
+    """Whether an event has to be heard for the other ends of its ticket's links.
+
+    `kinds`: of those links; `changed`: field of every change, with its text.
+    """
     if action in SILENT:
         return False
-    if "links" in changed:
+    fields = {field for field, _ in changed}
+    if any(field == "links" and text.partition(" ")[0] in OPPOSITE for field, text in changed):
         # What is only passed on concerns the tickets that were merged into this one.
         return action != "other_told" or "duplicate" in kinds
     if event == "opened":
         return not kinds.isdisjoint(OPPOSITE)
-    return "state" in changed and any(OPPOSITE.get(kind) in TOLD for kind in kinds)
+    if "repeat_contacts" in fields and "duplicate_of" in kinds:
+        return True
+    return "state" in fields and any(OPPOSITE.get(kind) in TOLD for kind in kinds)
 
 
 def hearers(ticket: Ticket) -> Iterator[str]:
-    """Tickets that are told how this one stands."""
+    """Tickets that are told how this one stands; one merged into another tells it who comes back about it."""
     for link in ticket.links:
-        if OPPOSITE.get(link.kind) in TOLD:
+        if OPPOSITE.get(link.kind) in TOLD or link.kind == "duplicate_of":
             yield link.target
 
 
@@ -79,23 +84,32 @@ def other_end(ticket: Ticket, news: News, now: datetime) -> Event | None:
 
 def _followed(ticket: Ticket, link: Link, news: News) -> Ticket:
     back = OPPOSITE[link.kind]
-    mine, note = linked(ticket, back, news.other.number), state_note(back, news.other)
-    if mine is not None:
-        return ticket if note is None or note == mine.note else with_link(ticket, replace(mine, note=note))
-    if link.kind not in news.came or (back == "duplicate" and ticket.ended):
+    mine = linked(ticket, back, news.other.number)
+    if mine is None and (link.kind not in news.came or (back == "duplicate" and ticket.ended)):
         return ticket
-    if len(ticket.links) >= 2 * MOST_LINKS:
+    if mine is None and len(ticket.links) >= 2 * MOST_LINKS:
         raise Refused(f"Ticket {ticket.number} has too many links to take one more; unlink some of them.")
-    after = with_link(ticket, Link(back, news.other.number, note or "", link.at))
-    return _absorbed(after, news.other) if back == "duplicate" else after
+    if back == "duplicate":
+        return _absorbed(ticket, mine or Link(back, news.other.number, "", link.at), news.other)
+    note = state_note(back, news.other)
+    if mine is None:
+        return with_link(ticket, Link(back, news.other.number, note or "", link.at))
+    return ticket if note is None or note == mine.note else with_link(ticket, replace(mine, note=note))
 
 
-def _absorbed(ticket: Ticket, duplicate: Ticket) -> Ticket:
-    """The contacts of a ticket merged into this one count here from now on (A20); so do its records."""
-    after = replace(ticket, repeat_contacts=ticket.repeat_contacts + 1 + duplicate.repeat_contacts)
-    for link in duplicate.links:
-        if link.kind in RECORDS and linked(after, link.kind, link.target) is None and len(after.links) < MOST_LINKS:
-            after = with_link(after, link)
+def _absorbed(ticket: Ticket, link: Link, duplicate: Ticket) -> Ticket:
+    """The contacts of a ticket merged into this one count here (A20), later ones too; so do its records.
+
+    The link notes how many were counted, so that no order and no repetition counts one twice.
+    """
+    counted = int(link.note.partition(" ")[0] or 0)
+    contacts = max(counted, 1 + duplicate.repeat_contacts)
+    after = with_link(ticket, replace(link, note=f"{contacts} contacts"))
+    after = replace(after, repeat_contacts=ticket.repeat_contacts + contacts - counted)
+    for record in duplicate.links:
+        fresh = record.kind in RECORDS and linked(after, record.kind, record.target) is None
+        if fresh and len(after.links) < MOST_LINKS:
+            after = with_link(after, record)
     return after
 
 
@@ -114,6 +128,9 @@ def _told(before: Ticket, after: Ticket, news: News, now: datetime) -> Event:
             action, reason = "merge_back", f"工单 {number} 并入本单。{number} was merged into this one."
         if "new_fault" in fresh:
             alarms.append("new_fault")
+    elif after.repeat_contacts > before.repeat_contacts:
+        name, action = "updated", "other_told"
+        reason = f"并入的工单 {number} 的用户再次反映。The requester of {number}, merged into this one, came back."
     else:
         name, action, reason = "noted", "other_told", _how_it_stands(after, number, news)
     if _now(_SOLVED, before, after, "problem", number):

@@ -1,0 +1,146 @@
+"""Links between tickets: typed, seen from both ends, whatever the order of the stream (B18)."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from services.dispatch.policy.ends import LABELS, MOST_LINKS, OPPOSITE, RECORDS
+from services.kernel.errors import Missing, Refused
+from tests.dispatch.linked import FOUR, ONE, THREE, TWO, Between
+from tests.dispatch.world import KeptTickets
+
+BY_LINK = sorted(OPPOSITE.keys() - {"duplicate", "duplicate_of"})
+
+
+@pytest.mark.parametrize("kind", BY_LINK)
+def test_a_link_is_typed_and_seen_from_both_ends(tickets, kind):
+    """B18"""
+    desk = Between(tickets, ONE, TWO)
+    desk.does("li.wei", ONE, "link", TWO, kind=kind)
+    assert desk.links(TWO) == []
+    desk.settle()
+    assert [each[:2] for each in desk.links(ONE)] == [(kind, TWO)]
+    assert [each[:2] for each in desk.links(TWO)] == [(OPPOSITE[kind], ONE)]
+    changes = tickets.load([TWO])[TWO].entries[-1].event().changes
+    assert [(each.field, each.new) for each in changes][0] == ("links", f"{OPPOSITE[kind]} {ONE}")
+
+
+@pytest.mark.parametrize("end", [ONE, TWO])
+def test_a_link_taken_back_at_one_end_goes_at_the_other(tickets, end):
+    """B18"""
+    desk = Between(tickets, ONE, TWO)
+    desk.does("li.wei", ONE, "link", TWO, kind="parent")
+    desk.settle()
+    other, kind = (TWO, "parent") if end == ONE else (ONE, "child")
+    desk.does("li.wei", end, "unlink", other, kind=kind)
+    desk.settle()
+    assert desk.links(ONE) == desk.links(TWO) == []
+
+
+def test_links_to_records_are_kept_with_their_note_and_concern_no_other_ticket(tickets):
+    """B18: change, emergency, contact and article."""
+    desk = Between(tickets, ONE)
+    for kind in sorted(RECORDS):
+        desk.does("li.wei", ONE, "link", f"{kind}-17", kind=kind, note="见附件")
+    assert desk.waiting == []
+    assert desk.links(ONE) == [(kind, f"{kind}-17", "见附件") for kind in sorted(RECORDS)]
+    assert {*OPPOSITE, *RECORDS} == LABELS.keys()
+
+
+def test_a_link_to_nothing_to_itself_or_of_no_kind_is_refused_with_the_remedy(tickets):
+    """B18"""
+    desk = Between(tickets, ONE, TWO)
+    with pytest.raises(Missing, match="no ticket DS20250610-000099 .* check the number"):
+        desk.does("li.wei", ONE, "link", "DS20250610-000099", kind="related")
+    with pytest.raises(Refused, match="its own parent"):
+        desk.does("li.wei", ONE, "link", ONE, kind="parent")
+    with pytest.raises(Refused, match="no kind of link") as refused:
+        desk.does("li.wei", ONE, "link", TWO, kind="cousin")
+    assert refused.value.field == "kind"
+    with pytest.raises(Refused, match="use merge"):
+        desk.does("li.wei", ONE, "link", TWO, kind="duplicate_of")
+    with pytest.raises(Refused, match="give a target"):
+        desk.does("li.wei", ONE, "link", kind="related")
+    with pytest.raises(Refused, match="at most 100"):
+        desk.does("li.wei", ONE, "link", "KB-1", kind="article", note="长" * 101)
+    with pytest.raises(Refused, match="has no such value"):
+        desk.does("li.wei", ONE, "link", TWO, kind="related", colour="red")
+    with pytest.raises(Refused, match="Only "):
+        desk.does("zheng.yan", ONE, "link", TWO, kind="related")
+    assert desk.entries(ONE) == 1
+
+
+def test_a_circle_of_parents_is_refused_however_long(tickets):
+    """B18"""
+    desk = Between(tickets, ONE, TWO, THREE, FOUR)
+    for child, parent in ((ONE, TWO), (TWO, THREE), (THREE, FOUR)):
+        desk.does("li.wei", child, "link", parent, kind="parent")
+    with pytest.raises(Refused, match="循环"):
+        desk.does("li.wei", FOUR, "link", ONE, kind="parent")
+    with pytest.raises(Refused, match="循环"):
+        desk.does("li.wei", ONE, "link", FOUR, kind="child")
+    with pytest.raises(Refused, match=f"has the parent .* {TWO} already"):
+        desk.does("li.wei", ONE, "link", FOUR, kind="parent")
+
+
+def test_a_ticket_with_too_many_links_takes_no_more(tickets):
+    """A snapshot stays small."""
+    desk = Between(tickets, ONE, TWO)
+    for n in range(MOST_LINKS):
+        desk.does("li.wei", ONE, "link", f"KB-{n}", kind="article")
+    with pytest.raises(Refused, match="which is the most"):
+        desk.does("li.wei", ONE, "link", TWO, kind="related")
+    with pytest.raises(Refused, match=f"Ticket {ONE} has 100 links"):
+        desk.does("li.wei", TWO, "link", ONE, kind="related")
+    assert len(tickets.load([ONE])[ONE].latest.SerializeToString()) < 8000
+
+
+def test_a_worker_killed_between_the_two_ends_finishes_when_the_message_comes_again(tickets):
+    """B18, decision 6: the other end was written or not; the words are the same."""
+    desk = Between(tickets, ONE, TWO)
+    desk.does("li.wei", ONE, "link", TWO, kind="child")
+    (message,) = desk.waiting
+    lost = desk.linking.hear([message], desk.now)
+    again = desk.linking.hear([message], desk.now)
+    assert [(each.id, each.body) for each in again] == [(each.id, each.body) for each in lost]
+    assert desk.entries(TWO) == 2
+
+
+def test_only_ticket_events_are_followed(tickets):
+    """Whoever may say other keys cannot speak for a ticket by a second key."""
+    desk = Between(tickets, ONE, TWO)
+    desk.does("li.wei", ONE, "link", TWO, kind="child")
+    (message,) = desk.waiting
+    forged = type(message)(id="x", key="request.submitted.web", body=message.body)
+    assert desk.linking.hear([forged], desk.now) == []
+    assert forged.refused is not None
+    assert desk.links(TWO) == []
+
+
+def test_tickets_without_links_say_nothing_to_other_ends(tickets):
+    desk = Between(tickets, ONE)
+    desk.solved(ONE)
+    desk.closed(ONE)
+    assert desk.waiting == []
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_both_ends_agree_in_the_end_however_the_stream_is_shuffled_and_repeated(seed):
+    """B18, decision 6: people link and unlink at both ends while old news is still on its way."""
+    chance = random.Random(seed)
+    desk = Between(KeptTickets(), ONE, TWO, THREE)
+    for _ in range(14):
+        here, there = chance.sample([ONE, TWO, THREE], 2)
+        kind = chance.choice(["parent", "child", "related", "problem", "member"])
+        try:
+            desk.does("li.wei", here, chance.choice(["link", "link", "unlink"]), there, kind=kind)
+        except Refused:
+            continue
+        if chance.random() < 0.4 and desk.waiting:
+            desk.hear(desk.waiting[chance.randrange(len(desk.waiting))])
+    desk.settle(chance)
+    for number in (ONE, TWO, THREE):
+        for kind, target, _ in desk.links(number):
+            assert (OPPOSITE[kind], number) in [each[:2] for each in desk.links(target)], (number, kind, target)
