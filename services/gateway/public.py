@@ -37,7 +37,8 @@ async def home() -> Response:
 @router.get("/request")
 async def form(request: Request) -> Response:
     """The request form of the profile (A7, B19); a source id in it makes a double click one request."""
-    return await _form(request, {}, {}, 200)
+    chosen = {name: text for name in ("type", "entry") if (text := request.query_params.get(name))}
+    return await _form(request, chosen, {}, 200)
 
 
 @router.post("/request")

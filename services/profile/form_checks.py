@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 MOST_FIELDS = 50
 """Extra fields that one request may carry; intake takes no more."""
 _MOST_CHOICES = 300
-_TAKEN = frozenset({"major", "entered_at", PROPOSED})
-"""Names that the platform itself keeps in Ticket.fields."""
+_TAKEN = frozenset(
+    {"major", "entered_at", PROPOSED, "source_id", "profile", "in_reply_to", "contact_id", "language", "recorder"}
+)
+"""Names that the platform itself keeps in Ticket.fields, or that a filled form has besides its fields."""
 
 
 def check_forms(profile: Profile) -> Iterator[Finding]:

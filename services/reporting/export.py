@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 
@@ -49,7 +50,7 @@ _TICKET_HEADERS = {
             "超时次数",
             "预警次数",
         ),
-        *("升级次数", "是否及时", "回访结果", "满意度", "标题", "转回次数", "重开次数"),
+        *("升级次数", "是否及时", "回访结果", "满意度", "标题", "转回次数", "重开次数", "服务目录项"),
     ),
     "en": (
         *(
@@ -66,6 +67,7 @@ _TICKET_HEADERS = {
             "breaches",
         ),
         *("warnings", "escalations", "timely", "callback", "satisfaction", "title", "hand-backs", "reopenings"),
+        "catalogue entry",
     ),
 }
 _WORDS = {
@@ -110,6 +112,7 @@ def ticket_file(
     types = {each.key: each.label.in_language(language) for each in profile.types}
     grades = {each.key: each.label.in_language(language) for each in profile.grading.grades}
     teams = {each.id: each.name.in_language(language) for each in profile.organisation.teams}
+    entries = {key: profile.catalogue.entry_label(key).in_language(language) for key in profile.catalogue.entries}
     states = {key: state.en if tongue == "en" else state.zh for key, state in profile.states.items()}
 
     def local(instant: int) -> str:
@@ -142,9 +145,33 @@ def ticket_file(
                 ticket.title,
                 ticket.hand_backs,
                 ticket.cycle,
+                entries.get(ticket.entry, ticket.entry),
+                *_extra_cells(profile, ticket.fields, language),
             )
 
-    return csv_chunks(_TICKET_HEADERS[tongue], rows())
+    return csv_chunks((*_TICKET_HEADERS[tongue], *_extra_headers(profile, tongue)), rows())
+
+
+def _extra_headers(profile: Profile, tongue: str) -> list[str]:
+    """The labels of the profile's extra fields; one that is a column already has its name beside it (B19)."""
+    taken, found = set(_TICKET_HEADERS[tongue]), list[str]()
+    for name, field in profile.catalogue.extra.items():
+        label = field.label.in_language(tongue)
+        found.append(f"{label} ({name})" if label in taken else label)
+        taken.add(label)
+    return found
+
+
+def _extra_cells(profile: Profile, fields: str, language: str) -> Iterator[str]:
+    told: dict[str, str] = json.loads(fields) if fields else {}
+    catalogue = profile.catalogue
+    for name, field in catalogue.extra.items():
+        text = told.get(name, "")
+        label = catalogue.options(field).get(text)
+        if field.personal and text:
+            yield f"{text[0]}***"
+        else:
+            yield label.in_language(language) if label else text
 
 
 def refuse_unknown(what: str) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -10,6 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.contracts.deskstream.v1.callbacks_pb2 import CallbackEvent
+from services.contracts.deskstream.v1.common_pb2 import NeutralType
 from services.contracts.deskstream.v1.intake_pb2 import ContactRecorded
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
@@ -81,8 +83,19 @@ def ticket_facts(event: TicketEvent) -> Facts:
         ticket.dispatches,
         ticket.callback,
         ticket.title,
+        ticket.entry,
+        _neutral(ticket.neutral_type),
+        json.dumps(dict(ticket.fields), ensure_ascii=False, sort_keys=True) if ticket.fields else "",
     )
     return nothing_known(ticket.number)._replace(snapshot=snapshot, dispatches=_dispatches(event, marks))
+
+
+def _neutral(number: int) -> str:
+    return (
+        NeutralType.Name(NeutralType.ValueType(number)).removeprefix("NEUTRAL_TYPE_").lower()
+        if (number and number in NeutralType.values())
+        else ""
+    )
 
 
 def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:

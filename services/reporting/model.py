@@ -45,6 +45,12 @@ class Snapshot(NamedTuple):
     """How often it was dispatched so far."""
     callback: str
     title: str
+    # Later additions come last and have a value: what was kept before them is read as it is.
+    entry: str = ""
+    neutral: str = ""
+    """Neutral type, "incident"; empty where none is known (B3)."""
+    fields: str = ""
+    """Extra fields of the profile as JSON, sorted by name (B19)."""
 
 
 class ClockOutcome(NamedTuple):
@@ -155,7 +161,7 @@ class Facts(NamedTuple):
         number, snapshot, outcomes, warned, callbacks, dispatches, escalations = row
         return cls(
             number,
-            Snapshot._make(snapshot) if snapshot else None,
+            Snapshot(*snapshot) if snapshot else None,
             {key: ClockOutcome._make(value) for key, value in outcomes.items()},
             tuple(warned),
             {key: Callback._make(value) for key, value in callbacks.items()},

@@ -23,6 +23,9 @@ from services.reporting.wallboard import Board, board
 TREND_PERIODS = 3
 """A trend looks at this many periods of a kind: the one asked for and those before it (N10)."""
 
+MOST_PROFILES = 20
+"""How many profiles one report adds up."""
+
 _READS = 5
 T = TypeVar("T")
 
@@ -44,7 +47,10 @@ class Profiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of all, by "channel", "type", "contact_channel" or "channel_type" ("im/incident", of that channel)."""
+    """So many of all, by "channel", "type", "neutral_type", "entry", "contact_channel" or "channel_type".
+
+    The last has keys such as "im/incident", and is a share of that channel.
+    """
 
     by: str
     key: str
@@ -88,22 +94,32 @@ class Reader:
         self._channel_name = channel_name
 
     def report(self, profile: str, label: str, language: str, now: datetime) -> Report:
-        """Every figure of the period. Raises Refused for a label that names none, Missing for an unknown profile."""
-        rules = self._profiles.get(profile).profile
-        name, zone, today = _of(rules, now)
+        """Every figure of the period. Raises Refused for a label that names none, Missing for an unknown profile.
+
+        Several profiles, "one,other", are added up: counts and shares (by neutral type, B3), and the figures that mean
+        the same everywhere. Targets and satisfaction are each profile's own and are left out.
+        """
+        several = [self._profiles.get(name.strip()).profile for name in profile.split(",")[:MOST_PROFILES]]
+        rules = several[0]
+        _, zone, today = _of(rules, now)
+        names = tuple(dict.fromkeys(each.profile.name for each in several))
+        name, alone = ",".join(names), len(names) == 1
         period = parse(label, today)
         periods = [period]
         while len(periods) < TREND_PERIODS and (before := periods[0].before()):
             periods.insert(0, before)
-        months = self._steady(lambda views: self._counted(views, Months(periods, zone, rules.kpi.answer_seconds), name))
+        months = self._steady(
+            lambda views: self._counted(views, Months(periods, zone, rules.kpi.answer_seconds), names)
+        )
         sums = Sums(period, months.within(period), [months.within(each) for each in periods[:-1]])
         whole = total(sums.months)
-        scale = rules.survey.scale if rules.survey else ""
+        scale = rules.survey.scale if rules.survey and alone else ""
+        kpi = rules.kpi if alone else rules.kpi.model_copy(update={"targets": ()})
         return Report(
             name,
             period,
             period.is_part(today),
-            tuple(figures(sums, rules.kpi, scale, language or rules.profile.language)),
+            tuple(figures(sums, kpi, scale, language or rules.profile.language)),
             tuple(_shares(whole.shares)),
             whole.of("volume")[1],
             whole.of("contacts")[1],
@@ -126,11 +142,11 @@ class Reader:
         def found(views: Views) -> list[Line]:
             lines: list[Line] = []
             if figure in _CONTACT_FIGURES:
-                for contact in self._contacts(views, name, first, after):
+                for contact in self._contacts(views, (name,), first, after):
                     records = contact_records(contact, rules.kpi.answer_seconds)
                     lines.extend(Line(record.at, contact) for record in records if counts(record))
             else:
-                for facts in self._tickets(views, name, first, after):
+                for facts in self._tickets(views, (name,), first, after):
                     lines.extend(Line(record.at, facts) for record in ticket_records(facts) if counts(record))
             return lines
 
@@ -145,7 +161,7 @@ class Reader:
         name, zone, today = _of(rules, now)
         first, after = parse(label, today).bounds(zone)
         views = self._store.current()
-        for facts in self._tickets(views, name, first, after):
+        for facts in self._tickets(views, (name,), first, after):
             if facts.snapshot is not None and first <= facts.snapshot.received < after:
                 yield facts
         if self._store.current().generation != views.generation:
@@ -176,28 +192,28 @@ class Reader:
                 return found
         raise Unavailable("The figures are being made anew over and over: ask again in a moment.")
 
-    def _counted(self, views: Views, months: Months, profile: str) -> Months:
+    def _counted(self, views: Views, months: Months, profiles: tuple[str, ...]) -> Months:
         first, after = months.bounds
         name = self._channel_name
-        for facts in self._tickets(views, profile, first, after):
+        for facts in self._tickets(views, profiles, first, after):
             months.add_ticket(facts, name(facts.snapshot.channel) if facts.snapshot else "")
-        for contact in self._contacts(views, profile, first, after):
+        for contact in self._contacts(views, profiles, first, after):
             months.add_contact(contact, name(contact.channel))
         return months
 
     @staticmethod
-    def _tickets(views: Views, profile: str, first: int, after: int) -> Iterator[Facts]:
+    def _tickets(views: Views, profiles: tuple[str, ...], first: int, after: int) -> Iterator[Facts]:
         for bucket in views.tickets.on_days(first // DAY_US, (after - 1) // DAY_US):
             for facts in bucket.entries.values():
-                if facts.snapshot is not None and facts.snapshot.profile == profile:
+                if facts.snapshot is not None and facts.snapshot.profile in profiles:
                     yield facts
 
-    def _contacts(self, views: Views, profile: str, first: int, after: int) -> Iterator[Contact]:
+    def _contacts(self, views: Views, profiles: tuple[str, ...], first: int, after: int) -> Iterator[Contact]:
         default = self._profiles.get("").profile.profile.name
         for bucket in views.contacts.on_days(first // DAY_US, (after - 1) // DAY_US):
             for contact in bucket.entries.values():
                 # A call that never reached a desk's line names no profile.
-                if (contact.profile or default) == profile:
+                if (contact.profile or default) in profiles:
                     yield contact
 
 

@@ -13,7 +13,7 @@ from services.reporting.periods import Period
 from services.reporting.policy import Record, contact_records, ticket_records
 
 ShareKey = tuple[str, str]
-"""By what ("channel", "type", "channel_type", "contact_channel"), and the key within it."""
+"""By what ("channel", "type", "neutral_type", "entry", "channel_type", "contact_channel"), and the key within it."""
 
 
 @dataclass
@@ -76,6 +76,11 @@ class Months:
                 tally.shares[("channel", channel)] += 1
                 tally.shares[("type", kind)] += 1
                 tally.shares[("channel_type", f"{channel}/{kind}")] += 1
+                # Words that every profile shares, so that reports over several can be added up (B3).
+                if facts.snapshot.neutral:
+                    tally.shares[("neutral_type", facts.snapshot.neutral)] += 1
+                if facts.snapshot.entry:
+                    tally.shares[("entry", facts.snapshot.entry)] += 1
 
     def add_contact(self, contact: Contact, channel: str) -> None:
         """Count a contact in (A16)."""

@@ -124,7 +124,9 @@ class CategoryShare(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
     by: _builtins.str
-    """"channel", "type", "channel_type" (key "im/consultation", percent of the channel) or "contact_channel" (A16)."""
+    """"channel", "type", "neutral_type" (B3), "entry" (A18), "channel_type" (key "im/consultation", percent of the channel)
+    or "contact_channel" (A16).
+    """
     key: _builtins.str
     count: _builtins.int
     percent: _builtins.str
@@ -152,6 +154,7 @@ class GetReportRequest(_message.Message):
     PERIOD_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
+    """One profile, or several with commas: then what means the same everywhere is added up (B3)."""
     period: _builtins.str
     """Label of a period ("2026-11", "2026-Q4", "2026-H2", "2026") or "2026-01-01..2026-10-31"."""
     language: _builtins.str
