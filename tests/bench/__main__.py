@@ -1,6 +1,6 @@
 """`make bench`: the floor, Deskstream, clocks, deadlines and a report, measured in one run on one machine.
 
-`python -m tests.bench [--quick] [--only floor,stream,clocks,report] [--output FILE]`. Prints a table and writes
+`python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing] [--output FILE]`. Prints a table and writes
 `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded in time.
 """
 
@@ -26,7 +26,7 @@ from tests.bench.sizes import FULL, QUICK
 from tests.bench.stream_bench import TooSlow
 from tests.bench.table import table
 
-MEASURES = ("floor", "stream", "clocks", "report")
+MEASURES = ("floor", "stream", "clocks", "report", "routing")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,6 +46,9 @@ def main(argv: Sequence[str]) -> int:
             _write(asked.output, figures)
         if "report" in only:
             figures |= parts.report(sizes, progress)
+            _write(asked.output, figures)
+        if "routing" in only:
+            figures |= parts.routing(sizes, progress)
     figures["machine"]["load_after"] = machine()["load_before"]
     console.print(table(figures))
     _write(asked.output, figures)

@@ -17,7 +17,7 @@ from services.profile.calendars import calendars_of
 from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
-from tests.bench import report_bench, sla_bench
+from tests.bench import report_bench, routing_bench, sla_bench
 from tests.bench.drafts import PROFILE, reception_time, submission
 from tests.bench.floor import floor_events_per_s
 from tests.bench.machine import Meter
@@ -107,6 +107,14 @@ def report(sizes: Sizes, progress: Progress) -> dict[str, Any]:
     told = report_bench.measure(sizes.report_tickets)
     progress.update(task, completed=sizes.report_tickets)
     return {"report_s": told["report_s"], "report_tickets": told["tickets"]}
+
+
+def routing(sizes: Sizes, progress: Progress) -> dict[str, Any]:
+    """Routing decisions, in this process."""
+    task = progress.add_task("routing decisions", total=sizes.decisions)
+    told = routing_bench.measure(sizes.decisions)
+    progress.update(task, completed=sizes.decisions)
+    return {"routing_us": told}
 
 
 def _shown(progress: Progress, name: str, total: int) -> Callable[[int, int], None]:

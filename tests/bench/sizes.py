@@ -20,6 +20,8 @@ class Sizes:
     clocks_due: int
     due_per_second: int
     report_tickets: int
+    decisions: int
+    """Routing decisions."""
     within: float
 
 
@@ -33,6 +35,7 @@ FULL = Sizes(
     clocks_due=10_000,
     due_per_second=300,
     report_tickets=100_000,
+    decisions=20_000,
     within=150.0,
 )
 QUICK = Sizes(
@@ -45,5 +48,6 @@ QUICK = Sizes(
     clocks_due=100,
     due_per_second=100,
     report_tickets=300,
+    decisions=200,
     within=60.0,
 )

@@ -38,6 +38,8 @@ def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "    clocks fired late by, p50 / p99", f"{late['p50']} / {late['p99']} ms"
         for limit, spent in figures["deadline_us"].items():
             yield f"(d) a deadline {limit} of working time ahead", f"{spent} us"
+    for rules, spent in figures.get("routing_us", {}).items():
+        yield f"(f) routing by {rules}, p50 / p99", f"{spent['p50']} / {spent['p99']} us"
     if "report_s" in figures:
         yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
 
