@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.dispatch.assigning import Assigning
     from services.dispatch.handlers import Desks
     from services.dispatch.storage import MongoTickets
     from services.runtime.bus import Worker
     from services.runtime.duty_feed import DutyFeed
+    from services.runtime.message import Said
     from services.runtime.rpc import Service
 
 
@@ -66,6 +69,7 @@ def worker(settings: Settings) -> Worker:
     from services.dispatch.commands import Relay
     from services.dispatch.handlers import Stream
     from services.dispatch.linking import Linking
+    from services.dispatch.queue_compose import answers, indexer
     from services.dispatch.work import declare_work_queues
     from services.dispatch.worker import DispatchWorker, Hands
     from services.runtime.bus import Worker
@@ -79,7 +83,14 @@ def worker(settings: Settings) -> Worker:
         duty = duty_of(settings, desks)
         assigning = assigning_of(settings, desks, tickets)
         return Hands(
-            Stream(desks, tickets), Relay(tickets), Linking(desks, tickets), assigning, clock_from(settings), duty
+            Stream(desks, tickets),
+            Relay(tickets),
+            Linking(desks, tickets),
+            assigning,
+            clock_from(settings),
+            duty,
+            indexer(settings),
+            answers(settings, desks, tickets),
         )
 
     return Worker(DispatchWorker.name, DispatchWorker, build)
@@ -87,21 +98,28 @@ def worker(settings: Settings) -> Worker:
 
 def server(settings: Settings) -> Service:
     """The gRPC service of the desk."""
+    from services.dispatch.bulk import Bulk
+    from services.dispatch.bulk_server import bulk_service
     from services.dispatch.commands import Commands
     from services.dispatch.listening import Listener
     from services.dispatch.queries import Queries
+    from services.dispatch.queue_compose import queue_service
     from services.dispatch.server import ALLOW, NAME, Servicer, add
     from services.dispatch.watching import Hub
     from services.runtime.clock import clock_from
     from services.runtime.publisher import Publisher
     from services.runtime.rpc import Service
 
+    def say(said: Sequence[Said]) -> None:
+        # Short: the change is safe by then, and the relay says what the broker does not take in time.
+        publisher.publish(said, timeout=2.0)
+
     desks, tickets, hub, clock = desks_of(settings), store(settings), Hub(), clock_from(settings)
     publisher = Publisher(settings.amqp_uri, source="deskstream/dispatch", clock=clock)
     listener = Listener(settings.amqp_uri, hub)
-    # Short: the change is safe by then, and the relay says what the broker does not take in time.
-    commands = Commands(desks, tickets, lambda said: publisher.publish(said, timeout=2.0))
-    servicer = Servicer(commands, Queries(desks, tickets), tickets, desks, hub, listener, clock)
+    commands = Commands(desks, tickets, say)
+    queries = Queries(desks, tickets)
+    servicer = Servicer(commands, queries, tickets, desks, hub, listener, clock)
 
     duty = duty_of(settings, desks).start()
 
@@ -110,4 +128,5 @@ def server(settings: Settings) -> Service:
         listener.close()
         publisher.close()
 
-    return Service(add, servicer, NAME, ALLOW, close)
+    beside = (queue_service(settings, desks, queries, clock), bulk_service(Bulk(desks, tickets, say), clock))
+    return Service(add, servicer, NAME, ALLOW, close, beside)

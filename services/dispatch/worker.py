@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from services.dispatch.assigning import Assigning
 from services.dispatch.commands import Relay
 from services.dispatch.handlers import Stream
+from services.dispatch.indexing import Indexer
 from services.dispatch.linking import Linking
+from services.dispatch.work_answers import Answers
 from services.kernel.clock import Clock
 from services.runtime.bus import Given, batches, every
 from services.runtime.duty_feed import EVERY, DutyFeed
@@ -26,6 +28,8 @@ class Hands:
     assigning: Assigning
     clock: Clock
     duty: DutyFeed
+    indexer: Indexer
+    answers: Answers
 
 
 class DispatchWorker:
@@ -42,6 +46,10 @@ class DispatchWorker:
     def callbacks(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.stream.callbacks(batch, self.hands.clock.now())
 
+    @batches(queue="dispatch.answers", size=20, wait_ms=20, prefetch=40)  # type: ignore[untyped-decorator]
+    def answered(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.answers.hear(batch, self.hands.clock.now())
+
     @batches(queue="dispatch.links", size=50, wait_ms=20, prefetch=100)  # type: ignore[untyped-decorator]
     def links(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.linking.hear(batch, self.hands.clock.now())
@@ -57,6 +65,11 @@ class DispatchWorker:
     @every(seconds=0.5)  # type: ignore[untyped-decorator]
     def assign(self) -> Sequence[Said]:
         return self.hands.assigning.tick(self.hands.clock.now())
+
+    @every(seconds=1.0)  # type: ignore[untyped-decorator]
+    def index(self) -> Sequence[Said]:
+        self.hands.indexer.tick(self.hands.clock.now())
+        return ()
 
     @every(seconds=1.0)  # type: ignore[untyped-decorator]
     def unsaid(self) -> Sequence[Said]:

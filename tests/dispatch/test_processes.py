@@ -47,6 +47,7 @@ class Stage:
             "MONGODB_URI": mongo.uri,
             "DESKSTREAM_DATABASE_PREFIX": mongo.prefix,
             "DESKSTREAM_POLICY_DIR": str(POLICY),
+            "DESKSTREAM_TOKEN_PUBLIC_KEY": str(folder / "token.pub.jwk"),
         }
         self.tickets = mongo_tickets(mongo.uri, mongo.prefix)
         self.settings = Settings.model_validate(
