@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import (
+    bulk_pb2,
     callbacks_pb2,
     catalogue_pb2,
     directory_pb2,
@@ -130,6 +131,15 @@ OPERATIONS = (
         dispatch_pb2.ActRequest,
         dispatch_pb2.ActResponse,
         "One step of the lifecycle (C4 to C8)",
+    ),
+    Operation(
+        "POST",
+        "/api/v1/tickets/bulk",
+        "bulk",
+        "BulkAct",
+        bulk_pb2.BulkActRequest,
+        bulk_pb2.BulkActResponse,
+        "The same action on up to 200 tickets, each judged on its own",
     ),
     Operation(
         "POST",

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import (
+    bulk_pb2_grpc,
     callbacks_pb2_grpc,
     catalogue_pb2_grpc,
     directory_pb2_grpc,
@@ -33,8 +34,9 @@ _STUBS: dict[str, Any] = {
     "reporting": reporting_pb2_grpc.ReportingServiceStub,
     "directory": directory_pb2_grpc.DirectoryServiceStub,
     "catalogue": catalogue_pb2_grpc.CatalogueServiceStub,
+    "bulk": bulk_pb2_grpc.BulkServiceStub,
 }
-_HOSTS = {"catalogue": "intake"}
+_HOSTS = {"catalogue": "intake", "bulk": "dispatch"}
 """Services that stand beside another one and are found where it is."""
 
 DEADLINE = 10.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.dispatch import model
 from services.dispatch.commands import Call, Commands
@@ -20,7 +21,7 @@ ONE, TWO, THREE, FOUR = (f"DS20250610-{n:06d}" for n in range(1, 5))
 class Between:
     """Dispatch with its command side, its stream and what waits in the queue dispatch.links."""
 
-    def __init__(self, tickets: Tickets, *numbers: str, profile: str = "itss_desk", **said: object) -> None:
+    def __init__(self, tickets: Tickets, *numbers: str, profile: str = "itss_desk", **said: Any) -> None:
         self.tickets = tickets
         self.profile = profile
         self.now: datetime = MORNING
@@ -31,7 +32,7 @@ class Between:
         self.linking = Linking(desks(), tickets)
         self.open(*numbers, **said)
 
-    def open(self, *numbers: str, **said: object) -> None:
+    def open(self, *numbers: str, **said: Any) -> None:
         self._say(self.stream.requests([received(n, **({"profile": self.profile} | said)) for n in numbers], self.now))
 
     def _say(self, said: Sequence[Said]) -> None:

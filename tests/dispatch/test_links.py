@@ -24,7 +24,7 @@ def test_a_link_is_typed_and_seen_from_both_ends(tickets, kind):
     assert [each[:2] for each in desk.links(ONE)] == [(kind, TWO)]
     assert [each[:2] for each in desk.links(TWO)] == [(OPPOSITE[kind], ONE)]
     changes = tickets.load([TWO])[TWO].entries[-1].event().changes
-    assert [(each.field, each.new) for each in changes][0] == ("links", f"{OPPOSITE[kind]} {ONE}")
+    assert next((each.field, each.new) for each in changes) == ("links", f"{OPPOSITE[kind]} {ONE}")
 
 
 @pytest.mark.parametrize("end", [ONE, TWO])
@@ -52,7 +52,7 @@ def test_links_to_records_are_kept_with_their_note_and_concern_no_other_ticket(t
 def test_a_link_to_nothing_to_itself_or_of_no_kind_is_refused_with_the_remedy(tickets):
     """B18"""
     desk = Between(tickets, ONE, TWO)
-    with pytest.raises(Missing, match="no ticket DS20250610-000099 .* check the number"):
+    with pytest.raises(Missing, match=r"no ticket DS20250610-000099 .* check the number"):
         desk.does("li.wei", ONE, "link", "DS20250610-000099", kind="related")
     with pytest.raises(Refused, match="its own parent"):
         desk.does("li.wei", ONE, "link", ONE, kind="parent")
