@@ -112,6 +112,7 @@ def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> Requ
     if not asked or draft.channel in FREE_TEXT:
         draft.type = draft.type or _type_for(draft.entry, profile)
     _defaults(draft, catalogue)
+    _drop_unfit(draft, catalogue)
     draft.title = draft.title or draft.description.split("\n", 1)[0][:80].strip()
     if draft.channel in FREE_TEXT and not draft.HasField("occurred_at"):
         draft.occurred_at.CopyFrom(draft.received_at)
@@ -169,6 +170,16 @@ def _to_keys(draft: RequestDraft, catalogue: Catalogue) -> None:
 
 _LISTED = ("type", "entry", "project", "grade", "impact", "urgency")
 _LISTS = tuple(FormField(name=name, label=Label(zh=name, en=name), kind="choice") for name in _LISTED)
+
+
+def _drop_unfit(draft: RequestDraft, catalogue: Catalogue) -> None:
+    """Takes out what nobody asked for and has not even the form of an answer; what was asked is judged instead."""
+    if not draft.fields:
+        return
+    asked = {field.name for field in catalogue.asked(draft.type, draft.entry)}
+    for name in [name for name in draft.fields if name in catalogue.extra and name not in asked]:
+        if catalogue.fault_of(catalogue.extra[name], draft.fields[name]):
+            del draft.fields[name]
 
 
 def _defaults(draft: RequestDraft, catalogue: Catalogue) -> None:
