@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from services.contracts.deskstream.v1 import callbacks_pb2, intake_pb2, ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.entries import Entry, Record, Said, entries_of, say_again
+from services.dispatch.meanwhile import changed_since
 from services.dispatch.policy import Desk, callback_heard, joined, open_ticket
 from services.kernel.errors import Missing, Refused, Unavailable
 
@@ -71,6 +72,9 @@ class Tickets(Protocol):
 
         `field` is "place" or "stage", `prefix` the queue's part of it, such as "team:desk".
         """
+
+    def newest(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, Entry]]:
+        """As `page`, with the newest event of each ticket as it was said."""
 
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
         """Tickets changed (not merely opened) at or after the instant, as they stand."""
@@ -228,7 +232,8 @@ def change(
             return latest, say_again(before)
         if expected_version and expected_version != latest.version:
             raise Refused(
-                f"Ticket {number} has version {latest.version} by now, not {expected_version}; look at it again.",
+                f"Ticket {number} has version {latest.version} by now, not {expected_version}; look at it again."
+                + changed_since(record, expected_version, owed_since),
                 code="stale",
             )
         event = decide(wire.ticket_from(latest))

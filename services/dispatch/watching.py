@@ -104,7 +104,7 @@ def watch_queue(
 
     `listen` returns once the hub hears the stream: what changes while the queue is being read must not be missed.
     """
-    since = _instant(token) if token else None
+    since, whole_told = _read(token) if token else (None, False)
     watch = hub.join()
     try:
         listen()
@@ -112,12 +112,12 @@ def watch_queue(
         mark = since or now
         for ticket in whole(tickets, queue):
             view.show(ticket)
-            if since is None or wire.instant(ticket.updated_at) >= since - OVERLAP:
-                yield Told("present", ticket, _token(mark))
+            if since is None or not whole_told or wire.instant(ticket.updated_at) >= since - OVERLAP:
+                yield Told("present", ticket, _token(mark, whole_told))
         if since is not None:
             for ticket in tickets.changed_since(since - OVERLAP):
                 if not view.has(ticket.number):
-                    yield Told("left", ticket, _token(mark))
+                    yield Told("left", ticket, _token(mark, whole_told))
         mark = max(mark, now)
         yield Told("caught_up", None, _token(mark))
         while alive():
@@ -172,15 +172,17 @@ class View:
         return "left" if self._present.pop(number, 0) else None
 
 
-def _token(mark: datetime) -> str:
-    return base64.urlsafe_b64encode(f"1 {mark.timestamp():.6f}".encode()).decode()
+def _token(mark: datetime, whole_told: bool = True) -> str:
+    """`whole_told`: the watcher knows the whole queue as of the mark; else all of it must be told again."""
+    kind = 1 if whole_told else 0
+    return base64.urlsafe_b64encode(f"{kind} {mark.timestamp():.6f}".encode()).decode()
 
 
-def _instant(token: str) -> datetime:
+def _read(token: str) -> tuple[datetime, bool]:
     try:
         kind, _, seconds = base64.urlsafe_b64decode(token).decode().partition(" ")
-        if kind == "1":
-            return datetime.fromtimestamp(float(seconds), UTC)
+        if kind in ("0", "1"):
+            return datetime.fromtimestamp(float(seconds), UTC), kind == "1"
     except (ValueError, OverflowError, UnicodeDecodeError):
         pass
     raise Refused("This is no resume token of a queue; watch again without one.", field="resume_token")
