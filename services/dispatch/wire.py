@@ -188,7 +188,17 @@ def request_from(received: intake_pb2.RequestReceived) -> model.Ticket:
         fields=dict(draft.fields),
         backfilled=draft.backfilled,
         accused=draft.accused,
+        links=_origin(received),
     )
+
+
+def _origin(received: intake_pb2.RequestReceived) -> tuple[model.Link, ...]:
+    """The ticket it came of (E11, C27)."""
+    if not received.draft.HasField("origin"):
+        return ()
+    origin = received.draft.origin
+    at = instant(received.received_at) if received.HasField("received_at") else None
+    return (model.Link(origin.kind or "origin", origin.target, origin.note, at),)
 
 
 def event_to(event: model.Event) -> ticket_pb2.TicketEvent:

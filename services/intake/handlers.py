@@ -14,6 +14,7 @@ from services.intake.drafts import channel_name, moment, normalised, receipt_id,
 from services.intake.judgement import judge, judge_whole
 from services.intake.model import CallWords, Contact, Receipt
 from services.intake.numbers import Numbers
+from services.intake.origins import origin_faults
 from services.kernel.errors import Fault, Missing, Unavailable
 from services.kernel.ticket import is_ticket_number
 from services.profile.load import LoadedProfile
@@ -119,6 +120,9 @@ class Reception:
             if one.draft.in_reply_to and not joins and one.draft.channel not in _GUESSING:
                 judged[index] = TurnedAway(one.draft, (_unknown_ticket(one.draft.in_reply_to),))
                 continue
+            if not joins and (faults := origin_faults(one.draft, known)):
+                judged[index] = TurnedAway(one.draft, faults)
+                continue
             if one.id not in fresh:
                 fresh[one.id] = self._receipt(one, each, joins, now if owed else None)
                 told[index] = Taken(fresh[one.id])
@@ -157,7 +161,8 @@ class Reception:
         return _Sound(receipt_id(draft.channel, draft.source_id), draft, profile)
 
     def _issued(self, judged: Sequence[_Sound | TurnedAway]) -> Collection[str]:
-        named = {one.draft.in_reply_to for one in judged if isinstance(one, _Sound)}
+        sound = [one.draft for one in judged if isinstance(one, _Sound)]
+        named = {number for draft in sound for number in (draft.in_reply_to, draft.origin.target)}
         plausible = {number for number in named if is_ticket_number(number)}
         return self._receipts.issued(plausible) if plausible else ()
 

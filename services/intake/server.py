@@ -76,4 +76,5 @@ def _as_told_by(principal: Principal, given: pb.RequestDraft) -> pb.RequestDraft
     draft.backfilled = False
     draft.recorder = ""
     draft.ClearField("received_at")
+    draft.ClearField("origin")
     return draft

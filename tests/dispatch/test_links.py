@@ -6,10 +6,12 @@ import random
 
 import pytest
 
+from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch.policy.ends import LABELS, MOST_LINKS, OPPOSITE, RECORDS
 from services.kernel.errors import Missing, Refused
 from tests.dispatch.linked import FOUR, ONE, THREE, TWO, Between
 from tests.dispatch.world import KeptTickets
+from tests.dispatch.world import desk as rule_book
 
 BY_LINK = sorted(OPPOSITE.keys() - {"duplicate", "duplicate_of"})
 
@@ -24,7 +26,8 @@ def test_a_link_is_typed_and_seen_from_both_ends(tickets, kind):
     assert [each[:2] for each in desk.links(ONE)] == [(kind, TWO)]
     assert [each[:2] for each in desk.links(TWO)] == [(OPPOSITE[kind], ONE)]
     changes = tickets.load([TWO])[TWO].entries[-1].event().changes
-    assert next((each.field, each.new) for each in changes) == ("links", f"{OPPOSITE[kind]} {ONE}")
+    assert changes[0].field == "links"
+    assert changes[0].new.startswith(f"{OPPOSITE[kind]} {ONE}")
 
 
 @pytest.mark.parametrize("end", [ONE, TWO])
@@ -144,3 +147,29 @@ def test_both_ends_agree_in_the_end_however_the_stream_is_shuffled_and_repeated(
     for number in (ONE, TWO, THREE):
         for kind, target, _ in desk.links(number):
             assert (OPPOSITE[kind], number) in [each[:2] for each in desk.links(target)], (number, kind, target)
+
+
+def test_a_new_fault_found_at_work_is_a_linked_ticket_and_the_person_in_charge_hears_of_it(tickets):
+    """E11"""
+    desk = Between(tickets, ONE)
+    desk.open(TWO, origin=ticket_pb2.Link(target=ONE))
+    assert [each[:2] for each in desk.links(TWO)] == [("origin", ONE)]
+    desk.settle()
+    assert desk.links(ONE) == [("new_fault", TWO, "")]
+    told = tickets.load([ONE])[ONE].entries[-1].event()
+    assert [(told.event, change.new) for change in told.changes if change.field == "alert"] == [("linked", "new_fault")]
+    rules = {rule.on: rule.to for rule in rule_book("itss_desk").profile.notices.rules}
+    assert rules["alert.new_fault"][0] == "project_manager"
+
+
+@pytest.mark.parametrize(("kind", "back"), [("task_of", "task"), ("passed_from", "passed_up")])
+def test_what_goes_between_units_stands_in_the_other_ones_queue_and_both_show_both(tickets, kind, back):
+    """C27: a task handed down, a complaint passed up; each unit is a desk with a profile of its own."""
+    desk = Between(tickets, ONE)
+    words = {"type": "fault", "grade": "general", "project": "", "entry": "network"}
+    desk.open(TWO, profile="generic_desk", origin=ticket_pb2.Link(kind=kind, target=ONE, note="市中心"), **words)
+    desk.settle()
+    assert desk.links(TWO) == [(kind, ONE, "市中心")]
+    assert desk.links(ONE) == [(back, TWO, "generic_desk")]
+    assert desk[TWO].place is not None
+    assert (desk[TWO].profile, desk[TWO].team) == ("generic_desk", "network")

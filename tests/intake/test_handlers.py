@@ -9,6 +9,7 @@ import pytest
 
 from services.contracts.deskstream.v1.common_pb2 import Channel
 from services.contracts.deskstream.v1.intake_pb2 import RequestJoined, RequestReceived
+from services.contracts.deskstream.v1.ticket_pb2 import Link
 from services.intake.drafts import stamp
 from services.intake.handlers import Taken, TurnedAway
 from services.intake.storage import said_of
@@ -207,3 +208,17 @@ def test_the_relay_finds_what_is_owed_and_only_that(real: Stores) -> None:
     for key, said in owed:
         store.mark_said(key, [one.id for one in said])  # type: ignore[attr-defined]
     assert store.unsaid(NOW + timedelta(seconds=1), 10) == []  # type: ignore[attr-defined]
+
+
+def test_a_request_that_came_of_another_ticket_names_one_that_exists(stores: Stores) -> None:
+    """E11, C27: every fault of the origin is named."""
+    reception = stores.reception()
+    first = taken(reception.take([coming(draft("a"))], NOW)[0]).receipt.number
+    found = draft("b")
+    found.origin.CopyFrom(Link(target=first))
+    said = said_of(taken(reception.take([coming(found)], NOW)[0]).receipt).body
+    assert isinstance(said, RequestReceived)
+    assert said.draft.origin.target == first
+    lost = draft("c")
+    lost.origin.CopyFrom(Link(kind="cousin", target="DS20250101-000099", note="长" * 101))
+    assert fields_of(reception.take([coming(lost)], NOW)[0]) == {"origin.target", "origin.kind", "origin.note"}

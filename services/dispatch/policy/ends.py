@@ -17,6 +17,10 @@ OPPOSITE: Mapping[str, str] = {
     "duplicate": "duplicate_of",
     "origin": "new_fault",
     "new_fault": "origin",
+    "task_of": "task",
+    "task": "task_of",
+    "passed_from": "passed_up",
+    "passed_up": "passed_from",
     "related": "related",
 }
 """Links between tickets. The kind says what the target is to the ticket: "parent" = the target is its parent."""
@@ -33,6 +37,10 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "duplicate": ("duplicate", "被合并"),
     "origin": ("found while working on", "来源工单"),
     "new_fault": ("new fault found", "新发现故障"),
+    "task_of": ("handed down by", "下达单位工单"),
+    "task": ("task handed down", "下达任务"),
+    "passed_from": ("passed up from", "下级单位工单"),
+    "passed_up": ("passed up as", "上报工单"),
     "related": ("related", "相关工单"),
     "change": ("change record", "变更记录"),
     "emergency": ("emergency record", "应急记录"),

@@ -93,7 +93,9 @@ def _followed(ticket: Ticket, link: Link, news: News) -> Ticket:
         return _absorbed(ticket, mine or Link(back, news.other.number, "", link.at), news.other)
     note = state_note(back, news.other)
     if mine is None:
-        return with_link(ticket, Link(back, news.other.number, note or "", link.at))
+        # Between units each end names the desk at the other (C27).
+        unit = news.other.profile if back in ("task", "passed_up") else ""
+        return with_link(ticket, Link(back, news.other.number, note or unit, link.at))
     return ticket if note is None or note == mine.note else with_link(ticket, replace(mine, note=note))
 
 

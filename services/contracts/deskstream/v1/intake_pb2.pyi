@@ -5,6 +5,7 @@ From a channel to a numbered request. Adapters and intake speak it."""
 
 from collections import abc as _abc
 from services.contracts.deskstream.v1 import common_pb2 as _common_pb2
+from services.contracts.deskstream.v1 import ticket_pb2 as _ticket_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -88,6 +89,7 @@ class RequestDraft(_message.Message):
     IN_REPLY_TO_FIELD_NUMBER: _builtins.int
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     ACCUSED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     channel: _common_pb2.Channel.ValueType
     source_id: _builtins.str
     """Identifier of the message at its source; the same (channel, source_id) always gives the same number."""
@@ -121,6 +123,13 @@ class RequestDraft(_message.Message):
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Attachment]: ...
     @_builtins.property
     def fields(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def origin(self) -> _ticket_pb2.Link:
+        """The ticket it came of: found while working on that one (kind "origin", also when empty; E11), handed down as a task
+        by it ("task_of"), or passed up from it ("passed_from"; C27). The note may name the unit it comes from. Both tickets
+        show the other. Taken from staff and adapters only.
+        """
+
     def __init__(
         self,
         *,
@@ -144,10 +153,11 @@ class RequestDraft(_message.Message):
         in_reply_to: _builtins.str = ...,
         contact_id: _builtins.str = ...,
         accused: _builtins.str = ...,
+        origin: _ticket_pb2.Link | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "received_at", b"received_at", "requester", b"requester"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "origin", b"origin", "received_at", b"received_at", "requester", b"requester"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "attachments", b"attachments", "backfilled", b"backfilled", "channel", b"channel", "contact_id", b"contact_id", "description", b"description", "entry", b"entry", "fields", b"fields", "grade", b"grade", "impact_scope", b"impact_scope", "in_reply_to", b"in_reply_to", "occurred_at", b"occurred_at", "profile", b"profile", "project", b"project", "received_at", b"received_at", "recorder", b"recorder", "requester", b"requester", "source_id", b"source_id", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "attachments", b"attachments", "backfilled", b"backfilled", "channel", b"channel", "contact_id", b"contact_id", "description", b"description", "entry", b"entry", "fields", b"fields", "grade", b"grade", "impact_scope", b"impact_scope", "in_reply_to", b"in_reply_to", "occurred_at", b"occurred_at", "origin", b"origin", "profile", b"profile", "project", b"project", "received_at", b"received_at", "recorder", b"recorder", "requester", b"requester", "source_id", b"source_id", "title", b"title", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

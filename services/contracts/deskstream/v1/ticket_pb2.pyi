@@ -432,7 +432,9 @@ class Link(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """parent, child, problem, member, duplicate_of, duplicate, related, change, emergency, contact, article."""
+    """What the target is to the ticket: parent, child, problem, member, duplicate_of, duplicate, related, origin, new_fault,
+    task_of, task, passed_from, passed_up; change, emergency, contact, article are records elsewhere.
+    """
     target: _builtins.str
     """Ticket number, or the identifier of the record elsewhere."""
     note: _builtins.str
