@@ -20,6 +20,7 @@ from services.dispatch.terms import (
     value_term,
 )
 from services.kernel.errors import Refused
+from services.runtime.message import check_times
 
 MOST_VALUES = 20
 LONGEST_TEXT = 200
@@ -205,6 +206,7 @@ def _number(text: str) -> tuple[str, str, str]:
 
 
 def _instants(asked: queues_pb2.TicketFilter) -> tuple[datetime | None, datetime | None]:
+    check_times(asked)
     since = wire.instant(asked.received_from) if asked.HasField("received_from") else None
     before = wire.instant(asked.received_before) if asked.HasField("received_before") else None
     if since and before and since >= before:

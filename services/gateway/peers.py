@@ -17,6 +17,7 @@ from services.contracts.deskstream.v1 import (
     dispatch_pb2_grpc,
     intake_pb2_grpc,
     notifications_pb2_grpc,
+    queues_pb2_grpc,
     reporting_pb2_grpc,
     sla_pb2_grpc,
 )
@@ -35,8 +36,9 @@ _STUBS: dict[str, Any] = {
     "directory": directory_pb2_grpc.DirectoryServiceStub,
     "catalogue": catalogue_pb2_grpc.CatalogueServiceStub,
     "bulk": bulk_pb2_grpc.BulkServiceStub,
+    "queues": queues_pb2_grpc.QueueServiceStub,
 }
-_HOSTS = {"catalogue": "intake", "bulk": "dispatch"}
+_HOSTS = {"catalogue": "intake", "bulk": "dispatch", "queues": "dispatch"}
 """Services that stand beside another one and are found where it is."""
 
 DEADLINE = 10.0
