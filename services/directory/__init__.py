@@ -1,1 +1,1 @@
-"""People and rule books. Owns credentials, failed sign-ins, applied profiles. Says directory.profile_applied."""
+"""People, rule books, rosters. Owns credentials, applied profiles, rosters. Says directory.*."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from services.contracts.deskstream.v1 import directory_pb2_grpc as stubs
 from services.directory.handlers import KeptProfiles, People, SignIn, read_profile
 from services.directory.policy import may_see_addresses
 from services.kernel.clock import Clock
+from services.profile.duty import Roster
 from services.profile.load import LoadedProfile, Profiles
 from services.profile.schema import Person, Team
 from services.runtime.identity import Principal, Signer
@@ -37,7 +38,7 @@ class DirectoryServicer(stubs.DirectoryServiceServicer):
 
     def __init__(
         self, profiles: Profiles, people: People, sign_in: SignIn, kept: KeptProfiles, signer: Signer, clock: Clock,
-        wall: Clock,
+        wall: Clock, roster_at: Callable[[LoadedProfile, datetime], Roster],
     ) -> None:  # fmt: skip
         self._profiles = profiles
         self._people = people
@@ -46,6 +47,7 @@ class DirectoryServicer(stubs.DirectoryServiceServicer):
         self._signer = signer
         self._clock = clock
         self._wall = wall
+        self._roster_at = roster_at
 
     def IssueToken(self, request: pb.IssueTokenRequest, context: Any) -> pb.IssueTokenResponse:
         now = self._wall.now()
@@ -63,7 +65,7 @@ class DirectoryServicer(stubs.DirectoryServiceServicer):
 
     def WhoIsOnDuty(self, request: pb.WhoIsOnDutyRequest, context: Any) -> pb.WhoIsOnDutyResponse:
         at = request.at.ToDatetime(UTC) if request.HasField("at") else self._clock.now()
-        roster = self._profiles.get(request.profile).roster
+        roster = self._roster_at(self._profiles.get(request.profile), at)
         people = roster.on_duty(at, request.role or None, request.team or None)
         return pb.WhoIsOnDutyResponse(people=[_person(each) for each in people], in_hours=roster.in_hours(at))
 

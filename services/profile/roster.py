@@ -85,6 +85,8 @@ class LeaveRules(Facet):
     per_month_days: int = Field(default=2, ge=0, le=31)
     beyond: tuple[Name, ...] = ()
     """Roles that must all agree beyond the days of the month (M9)."""
+    instead: Name | None = None
+    """Decides in the place of a role that the person who asks holds alone (M5)."""
     long_days: int = Field(default=15, ge=1, le=366)
     """A single leave longer than this is one of `beyond` too, whatever is left of the month (长期离岗)."""
     notice_days: int = Field(default=1, ge=0, le=60)
@@ -100,6 +102,8 @@ class SwapRules(Facet):
     approver: Name
     half_day_approver: Name | None = None
     half_day_hours: float = Field(default=4, gt=0, le=24)
+    instead: Name | None = None
+    """Decides in the place of a role that the person who asks holds alone (M5)."""
     per_month: int = Field(default=2, ge=0, le=60)
     consecutive: Literal["refuse", "personal_leave", "allow"] = "refuse"
     """What becomes of a swap after which somebody works two shifts without a rest between (严禁连续上班)."""

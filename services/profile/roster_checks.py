@@ -115,6 +115,8 @@ def _roles(profile: Profile, rules: RosterRules) -> Iterator[Finding]:
         (("filing", "consent"), rules.filing.consent),
         (("leave", "approver"), rules.leave.approver),
         (("leave", "half_day_approver"), rules.leave.half_day_approver),
+        (("leave", "instead"), rules.leave.instead),
+        (("swap", "instead"), rules.swap.instead),
         (("swap", "approver"), rules.swap.approver),
         (("swap", "half_day_approver"), rules.swap.half_day_approver),
         *((("filing", "makers", index), role) for index, role in enumerate(rules.filing.makers)),

@@ -75,7 +75,7 @@ def test_a_worker_says_once_which_rule_books_are_in_force(installation: Installa
         ear = connection.channel()
         ear.exchange_declare(TICKETS, "topic", durable=True)
         ear.queue_declare(EAR, durable=True, arguments={"x-queue-type": "quorum"})
-        ear.queue_bind(EAR, TICKETS, "directory.*")
+        ear.queue_bind(EAR, TICKETS, "directory.profile_applied")
         heard: list[tuple[str, str]] = []
 
         def listen() -> bool:
