@@ -225,6 +225,9 @@ def masked(ticket: ticket_pb2.Ticket) -> ticket_pb2.Ticket:
         if text:
             setattr(who, field, text[0] + "***")
     copy.description = "***" if copy.description else ""
+    for record in copy.records:
+        for field in list(record.values):
+            record.values[field] = "***"
     return copy
 
 

@@ -208,8 +208,9 @@ def test_the_history_reads_as_sentences_in_both_languages():
 def test_every_event_of_the_shipped_desks_has_words():
     """B9: no sentence of a history falls back to the name of an event."""
     for name in PROFILES:
-        for row in desk(name).lifecycle.transitions:
-            assert row.event in EVENTS, row.event
+        profile = desk(name).profile
+        for each in (*profile.transitions, *profile.records):
+            assert each.event in EVENTS, each.event
     assert set(_AUDITED) <= FIELDS.keys()
 
 

@@ -78,7 +78,7 @@ def test_what_an_engineer_cannot_solve_goes_back_and_up_to_the_operations_manage
         tale.does("zhang.qiang", "reassign", target="huang.lei")
     tale.does("zhang.qiang", "pass_up")
     assert tale.ticket.assignee == "zhao.gang"
-    tale.does("zhao.gang", "resolve", solution="厂商补丁", steps="安装补丁")
+    tale.does("zhao.gang", "resolve", solution="厂商补丁", steps="安装补丁", remaining="无")
     assert tale.does("li.wei", "confirm").state == "desk_confirmed"
 
 
@@ -217,7 +217,7 @@ def test_a_generic_desk_dispatches_by_rule_on_arrival():
     tale.does("g.net.one", "claim")
     assert (tale.ticket.state, tale.ticket.assignee) == ("accepted", "g.net.one")
     tale.does("g.net.one", "begin")
-    tale.does("g.net.one", "resolve", solution="换交换机", steps="更换")
+    tale.does("g.net.one", "resolve", solution="换交换机", steps="更换", remaining="无")
     tale.does("g.ren.yu", "tell_result")
     assert tale.does("g.ren.yu", "close").state == "closed"
 
@@ -239,7 +239,7 @@ def test_a_refused_solution_is_no_solution_any_more():
     """Section 5.1, B9: the milestones are taken back, told with their instants, and set anew by the next solution."""
     tale = Tale().to_engineer()
     begun = tale.ticket.milestones["started"]
-    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务")
+    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务", remaining="无")
     first = tale.now
     tale.does("zhang.qiang", "refuse_completion", reason="仍然报错")
     assert "resolved" not in tale.ticket.milestones
@@ -247,7 +247,7 @@ def test_a_refused_solution_is_no_solution_any_more():
         "milestones.resolved",
         first.isoformat(),
     )
-    tale.does("huang.lei", "resolve", solution="更换", steps="更换部件")
+    tale.does("huang.lei", "resolve", solution="更换", steps="更换部件", remaining="无")
     tale.does("zhang.qiang", "confirm_completion")
     tale.does("li.wei", "send_back", reason="用户未收到")
     assert {"resolved", "completed"} & tale.ticket.milestones.keys() == set()
@@ -267,7 +267,7 @@ def test_beginning_again_after_a_hand_back_does_not_make_the_first_begin_late():
 def test_every_clock_of_a_reopened_ticket_can_be_stopped():
     """F13: the project manager names an engineer at once; what the desk had to decide is decided."""
     tale = Tale().to_engineer()
-    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务")
+    tale.does("huang.lei", "resolve", solution="重启", steps="重启服务", remaining="无")
     tale.does("zhang.qiang", "confirm_completion")
     tale.does("li.wei", "confirm")
     called(tale, "unsolved")

@@ -13,6 +13,7 @@ from services.dispatch import model, wire
 from services.dispatch.entries import entries_of
 from services.dispatch.policy import Desk, callback_heard, possible, step
 from services.dispatch.policy.everywhere import EVERYWHERE
+from services.dispatch.policy.records import required
 from services.kernel.errors import Refused
 from tests.dispatch.world import MORNING, PROFILES, Tale, desk
 
@@ -59,12 +60,14 @@ def test_every_required_value_is_missed_by_name(profile: str):
     bare = replace(Tale(profile).ticket, type="", grade="", entry="", project="")
     for row in rules.lifecycle.transitions:
         role = next((role for role in row.roles if role != "system"), "")
-        if not row.requires or not role:
+        form = rules.records.get(row.writes or "")
+        asked = {*row.requires, *required(form, row.preset)}
+        if not asked or not role:
             continue
         ticket = replace(bare, state=row.from_[0], phase=rules.lifecycle.states[row.from_[0]].phase)
         with pytest.raises(Refused) as refusal:
             step(rules, ticket, model.Command(row.action), model.Caller("x", frozenset({role})), MORNING)
-        assert {fault.field for fault in refusal.value.faults} == set(row.requires)
+        assert {fault.field for fault in refusal.value.faults} == asked
         assert all(fault.zh and fault.en for fault in refusal.value.faults)
 
 
@@ -104,7 +107,7 @@ def test_no_walk_leaves_the_table_and_the_history_replays_to_the_same_ticket(pro
 
 
 def _is_sound(tale: Tale) -> None:
-    states = tale.desk.lifecycle.states
+    states = tale.desk.states
     for version, event in enumerate(tale.events, start=1):
         after = event.ticket
         assert after.version == version

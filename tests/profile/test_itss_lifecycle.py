@@ -19,6 +19,7 @@ NEUTRAL = {
     "PM": "project_manager",
     "EN": "engineer",
     "OM": "operations_manager",
+    "SV": "supervisor",
 }
 
 OPEN = (
@@ -31,6 +32,7 @@ OPEN = (
     "accepted",
     "assigned",
     "in_progress",
+    "needs_resources",
     "handed_back",
     "with_ops_manager",
     "resolved",
@@ -79,6 +81,14 @@ TABLE = (
     Row("callback", "reopened", "reopen", "TL DM", ("new_cycle",)),
     Row("reopened", "online_support", "try_online", "SP"),
     Row("reopened", "assigned", "assign", "PM"),
+    # Beside the table: no dispatch without an attempt or the reason why not (C1), the supervisor's resources and authority
+    # (C18, C21).
+    Row("classified", "dispatched", "dispatch", "SP", ("reason", "project_has_manager")),
+    Row("online_support", "needs_resources", "need_resources", "SP", ("reason", "assign_role_on_duty")),
+    Row("in_progress", "needs_resources", "need_resources", "EN", ("reason", "caller_is_assignee")),
+    Row("online_support", "needs_resources", "refer_up", "SP", ("reason", "raise_flag")),
+    Row("needs_resources", "online_support", "coordinate", "SV", ("not_dispatched",)),
+    Row("needs_resources", "in_progress", "coordinate", "SV", ("path_dispatched",)),
     *(Row(state, "withdrawn", "withdraw", "SP", ("reason",)) for state in OPEN),
 )
 
@@ -104,8 +114,9 @@ def test_the_lifecycle_has_the_rows_of_the_table_and_no_other() -> None:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.start}-{row.action}-{row.who.replace(' ', '-')}")
 def test_a_row_asks_for_what_the_table_asks(row: Row) -> None:
     role = NEUTRAL[row.who.split()[0]]
-    [written] = [each for each in LIFECYCLE.rows(row.start, row.action) if role in each.roles]
-    assert set(row.asks) <= {*written.requires, *written.guards, *written.effects}
+    written = [each for each in LIFECYCLE.rows(row.start, row.action) if role in each.roles and each.to == row.end]
+    assert len(written) == 1
+    assert set(row.asks) <= {*written[0].requires, *written[0].guards, *written[0].effects}
 
 
 @pytest.mark.parametrize("letters", ["SP", "EN", "PM"])
