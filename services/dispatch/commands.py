@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
+from services.dispatch.entries import entries_of
+from services.dispatch.gate import Gate
 from services.dispatch.handlers import Desks, Said, Tickets, change
+from services.dispatch.heads import Heads, Offer
 from services.dispatch.linking import with_others
 from services.dispatch.policy import step
 from services.kernel.errors import Missing, Refused, Unavailable
 
-CANDIDATES = 20
-"""How many tickets of a queue one claim looks at together; others may be faster at the first."""
-MORE = 200
-"""How many it looks at together once the first were not to be had."""
-PAGES = 10
+_WRITERS = 4
+"""Writes of this process to the store at a time, while many claim at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,8 @@ class Commands:
         self._desks = desks
         self._tickets = tickets
         self._say = say
-        self._lock = threading.Lock()
-        self._tried: set[str] = set()
-        """Tickets that somebody is claiming at this moment: the next caller tries the next one."""
+        self._heads = Heads(tickets)
+        self._gate = Gate(_WRITERS)
 
     def act(self, number: str, command: model.Command, call: Call, expected_version: int = 0) -> ticket_pb2.Ticket:
         """One step of the lifecycle, or of what every desk has; gives back the ticket after it."""
@@ -74,41 +72,34 @@ class Commands:
     def claim_first(self, team: str, call: Call) -> ticket_pb2.Ticket:
         """Takes the first ticket of a team's queue that nobody else takes in the same moment."""
         self._check_member(team, call.caller)
-        refusal, after = None, ""
-        for _ in range(PAGES):
-            size = MORE if after else CANDIDATES
-            candidates = self._tickets.page("place", f"team:{team}", after, size)
-            for _, ticket in candidates:
+        refusal = None
+        with self._heads.of(team) as offers:
+            for offer in offers:
                 try:
-                    # What waits for somebody else, such as a callback, costs no access.
-                    self._judge_claim(ticket, call)
-                    if (taken := self._take_alone(ticket.number, call)) is not None:
+                    if (taken := self._take_offered(offer, call)) is not None:
                         return taken
                 except Refused as refused:
                     refusal = refused
-            if len(candidates) < size:
-                break
-            after = candidates[-1][0]
         if refusal is not None and refusal.code != "conflict":
             raise refusal
         raise Missing(f"Nothing waits in the queue of team {team}; look again later.")
 
-    def _judge_claim(self, ticket: ticket_pb2.Ticket, call: Call) -> None:
-        desk = self._desks.get(ticket.profile)
-        step(desk, wire.ticket_from(ticket), model.Command("claim"), call.caller, call.now)
-
-    def _take_alone(self, number: str, call: Call) -> ticket_pb2.Ticket | None:
-        """None when another caller of this process is at it, or the same person was faster from another window."""
-        with self._lock:
-            if number in self._tried:
-                return None
-            self._tried.add(number)
-        try:
-            taken, changed = self._take(number, model.Command("claim"), call)
-            return taken if changed else None
-        finally:
-            with self._lock:
-                self._tried.discard(number)
+    def _take_offered(self, offer: Offer, call: Call) -> ticket_pb2.Ticket | None:
+        """None when it is the caller's already. What waits for somebody else, such as a callback, costs no access."""
+        ticket = wire.ticket_from(offer.entry.event().ticket)
+        event = step(self._desks.get(ticket.profile), ticket, model.Command("claim"), call.caller, call.now)
+        if event is None:
+            return None
+        offer.is_gone = True
+        entries, said = entries_of((event,), call.cause, call.traceparent, offer.entry)
+        with self._gate.passed():
+            taken = self._tickets.append(event.ticket, entries, owed_since=call.now)
+        if taken:
+            self._tell(offer.number, said)
+            return wire.ticket_to(event.ticket)
+        # It has changed since it was read, and may be there to be taken all the same.
+        after, changed = self._take(offer.number, model.Command("claim"), call)
+        return after if changed else None
 
     def _check_member(self, team: str, caller: model.Caller) -> None:
         known = [desk for desk in self._desks.all() if team in desk.teams]
@@ -126,7 +117,8 @@ class Commands:
             self._say(said)
         except Unavailable:
             return
-        self._tickets.mark_said(number, [message.id for message in said])
+        with self._gate.passed():
+            self._tickets.mark_said(number, [message.id for message in said])
 
 
 class Relay:

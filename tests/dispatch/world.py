@@ -181,12 +181,15 @@ class KeptTickets:
             ]
 
     def page(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, ticket_pb2.Ticket]]:
+        return [(position, entry.event().ticket) for position, entry in self.newest(field, prefix, after, limit)]
+
+    def newest(self, field: str, prefix: str, after: str, limit: int) -> Sequence[tuple[str, Entry]]:
         with self._lock:
             found = []
             for ticket, history in self._rows.values():
                 where = getattr(ticket, field)
                 if where and where.startswith(f"{prefix}|") and where[len(prefix) + 1 :] > after:
-                    found.append((where[len(prefix) + 1 :], history[-1].event().ticket))
+                    found.append((where[len(prefix) + 1 :], history[-1]))
             return sorted(found, key=lambda each: each[0])[:limit]
 
     def changed_since(self, instant: datetime) -> Sequence[ticket_pb2.Ticket]:
