@@ -31,6 +31,7 @@ _RUNNING = re.compile(r"\d{4,12}")
 
 _VALUES = (
     # (kind of term, field of the filter), those that few tickets share first.
+    ("linked", "linked"),
     ("assignee", "assignees"),
     ("project", "projects"),
     ("entry", "entries"),
@@ -125,7 +126,7 @@ def wanted(asked: queues_pb2.TicketFilter, *, need: bool, open_states: frozenset
     for kind, name in _VALUES:
         values = list(getattr(asked, name))
         if values:
-            rare = kind in ("assignee", "project", "entry", "department")
+            rare = kind in ("linked", "assignee", "project", "entry", "department")
             rare = rare or (kind == "state" and open_states.issuperset(values))
             (few if rare else many).append(_terms(kind, name, values))
     if asked.phases:

@@ -153,6 +153,8 @@ def terms_of(ticket: ticket_pb2.Ticket) -> frozenset[str]:
         ("project", ticket.project),
         ("profile", ticket.profile),
         ("entry", ticket.entry),
+        *(("team", team) for team in (ticket.lead_team, *ticket.supporting_teams)),
+        *(("linked", link.target) for link in ticket.links),
     )
     found = {_value(kind, value) for kind, value in values if value}
     found.update(number_terms(ticket.number))

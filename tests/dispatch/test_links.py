@@ -7,6 +7,8 @@ import random
 import pytest
 
 from services.contracts.deskstream.v1 import ticket_pb2
+from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
+from services.dispatch.filters import found_by, wanted
 from services.dispatch.policy.ends import LABELS, MOST_LINKS, OPPOSITE, RECORDS
 from services.kernel.errors import Missing, Refused
 from tests.dispatch.linked import FOUR, ONE, THREE, TWO, Between
@@ -173,3 +175,13 @@ def test_what_goes_between_units_stands_in_the_other_ones_queue_and_both_show_bo
     assert desk.links(ONE) == [(back, TWO, "generic_desk")]
     assert desk[TWO].place is not None
     assert (desk[TWO].profile, desk[TWO].team) == ("generic_desk", "network")
+
+
+def test_a_change_record_finds_every_ticket_that_names_it(tickets):
+    """B18: the other end of a link to a record."""
+    desk = Between(tickets, ONE, TWO, THREE)
+    for number in (ONE, THREE):
+        desk.does("li.wei", number, "link", "CHG-2025-17", kind="change")
+    asked = wanted(TicketFilter(linked=["chg-2025-17"]), need=True, open_states=frozenset())
+    rows = [found_by(tickets.load([number])[number].latest) for number in (ONE, TWO, THREE)]
+    assert [row.number for row in rows if asked.holds(row)] == [ONE, THREE]

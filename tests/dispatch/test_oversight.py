@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
+from services.dispatch import wire
 from services.dispatch.entries import entries_of, say_again
+from services.dispatch.filters import found_by, wanted
 from services.kernel.errors import Refused
 from tests.dispatch.linked import ONE, Between
 from tests.dispatch.world import Tale, person
@@ -110,3 +113,13 @@ def test_a_stored_decision_about_departments_is_said_again_to_the_same_queues():
     first = entries_of(tale.events[:1], "c1", "")[0][-1]
     entries, said = entries_of(tale.events[-1:], "c2", "", first)
     assert say_again(entries)[0].also == said[0].also
+
+
+def test_a_supporting_department_finds_what_it_supports_among_its_tickets():
+    """B16"""
+    tale = generic()
+    tale.does("g.qian.li", "set_departments", target="network", supporting_teams="terminals")
+    row = found_by(wire.ticket_to(tale.ticket))
+    for team, there in (("network", True), ("terminals", True), ("applications", False)):
+        asked = wanted(TicketFilter(teams=[team]), need=True, open_states=frozenset())
+        assert asked.holds(row) is there

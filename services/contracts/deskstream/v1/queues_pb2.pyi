@@ -95,6 +95,7 @@ class TicketFilter(_message.Message):
     RECEIVED_FROM_FIELD_NUMBER: _builtins.int
     RECEIVED_BEFORE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    LINKED_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """The number, its beginning from the month on (DS202511), or the running number alone (000123)."""
     requester_id: _builtins.str
@@ -123,7 +124,9 @@ class TicketFilter(_message.Message):
         """People who hold it (承办人)."""
 
     @_builtins.property
-    def teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Teams that have it, lead it or support it (B16)."""
+
     @_builtins.property
     def departments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Department and organisation of the requester."""
@@ -142,6 +145,10 @@ class TicketFilter(_message.Message):
 
     @_builtins.property
     def received_before(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def linked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Linked with one of these: ticket numbers, or identifiers of change records, emergencies, contacts, articles (B18)."""
+
     def __init__(
         self,
         *,
@@ -165,10 +172,11 @@ class TicketFilter(_message.Message):
         received_from: _timestamp_pb2.Timestamp | None = ...,
         received_before: _timestamp_pb2.Timestamp | None = ...,
         text: _builtins.str = ...,
+        linked: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_before", b"received_before", "received_from", b"received_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignees", b"assignees", "channels", b"channels", "departments", b"departments", "entries", b"entries", "grades", b"grades", "neutral_types", b"neutral_types", "number", b"number", "phases", b"phases", "phone", b"phone", "profiles", b"profiles", "projects", b"projects", "received_before", b"received_before", "received_from", b"received_from", "requester_id", b"requester_id", "requester_name", b"requester_name", "states", b"states", "teams", b"teams", "text", b"text", "types", b"types", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignees", b"assignees", "channels", b"channels", "departments", b"departments", "entries", b"entries", "grades", b"grades", "linked", b"linked", "neutral_types", b"neutral_types", "number", b"number", "phases", b"phases", "phone", b"phone", "profiles", b"profiles", "projects", b"projects", "received_before", b"received_before", "received_from", b"received_from", "requester_id", b"requester_id", "requester_name", b"requester_name", "states", b"states", "teams", b"teams", "text", b"text", "types", b"types", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
