@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from google.protobuf.message import Message
-
 from services.contracts.deskstream.v1 import (
     bulk_pb2,
     callbacks_pb2,
@@ -18,19 +14,8 @@ from services.contracts.deskstream.v1 import (
     reporting_pb2,
     sla_pb2,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An HTTP operation and the gRPC method that does it."""
-
-    verb: str
-    path: str
-    service: str
-    method: str
-    asked: type[Message]
-    told: type[Message]
-    summary: str
+from services.gateway.operation import Operation as Operation
+from services.gateway.roster_operations import ROSTER_OPERATIONS
 
 
 OPERATIONS = (
@@ -313,4 +298,5 @@ OPERATIONS = (
         directory_pb2.GetProfileResponse,
         "A policy profile",
     ),
+    *ROSTER_OPERATIONS,
 )

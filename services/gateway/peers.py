@@ -19,6 +19,7 @@ from services.contracts.deskstream.v1 import (
     notifications_pb2_grpc,
     queues_pb2_grpc,
     reporting_pb2_grpc,
+    roster_pb2_grpc,
     sla_pb2_grpc,
 )
 from services.kernel.errors import Fault
@@ -36,9 +37,10 @@ _STUBS: dict[str, Any] = {
     "directory": directory_pb2_grpc.DirectoryServiceStub,
     "catalogue": catalogue_pb2_grpc.CatalogueServiceStub,
     "bulk": bulk_pb2_grpc.BulkServiceStub,
+    "roster": roster_pb2_grpc.RosterServiceStub,
     "queues": queues_pb2_grpc.QueueServiceStub,
 }
-_HOSTS = {"catalogue": "intake", "bulk": "dispatch", "queues": "dispatch"}
+_HOSTS = {"roster": "directory", "catalogue": "intake", "bulk": "dispatch", "queues": "dispatch"}
 """Services that stand beside another one and are found where it is."""
 
 DEADLINE = 10.0
