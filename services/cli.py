@@ -39,6 +39,59 @@ def check_policy(
     typer.echo(f"{len(folders)} profile(s) without faults: {', '.join(path.name for path in folders)}")
 
 
+@policy.command("dry-run")
+def rehearse_policy(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Of the changed profile.")],
+    first: Annotated[str, typer.Option("--from", help="First day, as 2026-11-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, as 2026-11-30.")],
+    token: Annotated[str, typer.Option(envvar="DESKSTREAM_TOKEN", help="Empty: the installation's own.")] = "",
+) -> None:
+    """Tells what changed rules would have done to the tickets of these days; changes nothing (C2)."""
+    from rich.console import Console
+
+    from services.dispatch.routing_command import dry_run
+
+    dry_run(Settings(), folder, first, last, token, Console())
+
+
+@policy.command("apply")
+def apply_policy(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Of the changed profile.")],
+) -> None:
+    """Puts a changed profile in force; with faults it changes nothing and ends with 1 (S4, S5)."""
+    from services.profile.applying import apply
+    from services.profile.faults import ProfileFaults
+
+    settings = Settings()
+    try:
+        done = apply(folder, settings.policy_dir)
+    except ProfileFaults as refused:
+        typer.echo("\n".join(str(fault) for fault in refused.found))
+        typer.echo(f"Nothing was changed: {folder.resolve().name} stays as it is.", err=True)
+        raise typer.Exit(1) from None
+    for line in done.changes:
+        typer.echo(line)
+    if not done.changes:
+        typer.echo(f"{done.name} {done.after} is in force already; nothing was changed.")
+        return
+    typer.echo(f"{done.name}: {done.before or 'nothing'} -> {done.after}.")
+    typer.echo("Processes read a policy when they start: restart workers, servers and the gateway to judge by it.")
+    if done.name not in settings.profile_names:
+        typer.echo(f"DESKSTREAM_PROFILES does not name {done.name}; add it there, or nobody will serve it.", err=True)
+
+
+@app.command("explain")
+def explain(
+    number: Annotated[str, typer.Argument(metavar="TICKET", help="Number of the ticket.")],
+    language: Annotated[str, typer.Option(help="zh-CN or en; empty: the desk's.")] = "",
+    token: Annotated[str, typer.Option(envvar="DESKSTREAM_TOKEN", help="Empty: the installation's own.")] = "",
+) -> None:
+    """Tells why a ticket went where it is: the facts, the rule, the person, the rules tried (C2)."""
+    from services.dispatch.routing_command import explanation
+
+    typer.echo(explanation(Settings(), number, language, token))
+
+
 @person.command("set-password")
 def set_password(
     person_id: Annotated[str, typer.Argument(metavar="PERSON", help="Id of the person, such as li.wei.")],

@@ -104,6 +104,7 @@ def server(settings: Settings) -> Service:
     from services.dispatch.listening import Listener
     from services.dispatch.queries import Queries
     from services.dispatch.queue_compose import queue_service
+    from services.dispatch.routing_server import routing_service
     from services.dispatch.server import ALLOW, NAME, Servicer, add
     from services.dispatch.watching import Hub
     from services.runtime.clock import clock_from
@@ -128,5 +129,9 @@ def server(settings: Settings) -> Service:
         listener.close()
         publisher.close()
 
-    beside = (queue_service(settings, desks, queries, clock), bulk_service(Bulk(desks, tickets, say), clock))
+    beside = (
+        queue_service(settings, desks, queries, clock),
+        bulk_service(Bulk(desks, tickets, say), clock),
+        routing_service(settings),
+    )
     return Service(add, servicer, NAME, ALLOW, close, beside)
