@@ -34,6 +34,7 @@ LONGEST: Mapping[Kind, int] = {"text": 400, "long_text": 4000}
 _LONGEST_ANSWER = 200
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,6})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,190}")
 _NOISE = re.compile(r"[\s()（）\-－–.·]+")
 _EXTENSION = re.compile(r"\d{3,6}")
@@ -208,7 +209,7 @@ def _range_fault(field: FormField, text: str) -> Fault | None:
 
 def _is_date(text: str) -> bool:
     try:
-        return len(text) == len("2026-11-21") and text.isascii() and bool(date.fromisoformat(text))
+        return _DATE.fullmatch(text) is not None and bool(date.fromisoformat(text))
     except ValueError:
         return False
 
