@@ -17,7 +17,7 @@ from services.profile.calendars import calendars_of
 from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
-from tests.bench import report_bench, routing_bench, sla_bench
+from tests.bench import claims_bench, report_bench, routing_bench, sla_bench
 from tests.bench.drafts import PROFILE, reception_time, submission
 from tests.bench.floor import floor_events_per_s
 from tests.bench.machine import Meter
@@ -115,6 +115,14 @@ def routing(sizes: Sizes, progress: Progress) -> dict[str, Any]:
     told = routing_bench.measure(sizes.decisions)
     progress.update(task, completed=sizes.decisions)
     return {"routing_us": told}
+
+
+def claims(sizes: Sizes, progress: Progress) -> dict[str, Any]:
+    """(g)."""
+    task = progress.add_task("(g) claims from one queue", total=sizes.claims)
+    told = claims_bench.measure(sizes.claims_queue, sizes.claims, seconds=sizes.claims_paced_s)
+    progress.update(task, completed=sizes.claims)
+    return told
 
 
 def _shown(progress: Progress, name: str, total: int) -> Callable[[int, int], None]:

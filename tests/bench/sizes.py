@@ -22,6 +22,10 @@ class Sizes:
     report_tickets: int
     decisions: int
     """Routing decisions."""
+    claims_queue: int
+    claims: int
+    claims_paced_s: float
+    """Seconds for which engineers claim as people do; then `claims` as fast as they are answered."""
     within: float
 
 
@@ -35,6 +39,9 @@ FULL = Sizes(
     clocks_due=10_000,
     due_per_second=300,
     report_tickets=100_000,
+    claims_queue=10_000,
+    claims=2_000,
+    claims_paced_s=20.0,
     decisions=20_000,
     within=150.0,
 )
@@ -48,6 +55,9 @@ QUICK = Sizes(
     clocks_due=100,
     due_per_second=100,
     report_tickets=300,
+    claims_queue=300,
+    claims=100,
+    claims_paced_s=2.0,
     decisions=200,
     within=60.0,
 )

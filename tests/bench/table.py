@@ -40,6 +40,11 @@ def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"(d) a deadline {limit} of working time ahead", f"{spent} us"
     for rules, spent in figures.get("routing_us", {}).items():
         yield f"(f) routing by {rules}, p50 / p99", f"{spent['p50']} / {spent['p99']} us"
+    if "claim_ms" in figures:
+        who = f"{figures['claims_engineers']} engineers, one queue of {figures['claims_queue']:,}"
+        for name, words in (("paced", f"{figures['claims_paced_per_s']:g}/s asked for"), ("at_once", "all at once")):
+            cuts = figures["claim_ms"][name]
+            yield f"(g) a claim, {who}, {words}", f"{_three(cuts)} ms, {cuts['per_s']:g}/s, load {cuts['load']:g}"
     if "report_s" in figures:
         yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
 

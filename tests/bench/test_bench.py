@@ -30,7 +30,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_the_bench_writes_every_figure_it_promises(figures: dict[str, Any]) -> None:
     promised = {
         "floor_events_per_s", "tickets_per_s", "latency_ms", "clock_lateness_ms", "deadline_us", "report_s", "rss_mib",
-        "routing_us", "versions", "machine",
+        "claim_ms", "routing_us", "versions", "machine",
     }  # fmt: skip
     assert promised <= figures.keys()
     assert figures["floor_events_per_s"] > 0
@@ -47,6 +47,13 @@ def test_percentiles_of_latency_are_in_order(figures: dict[str, Any]) -> None:
         cuts = [figures["latency_ms"][load][name] for name in ("p50", "p95", "p99")]
         assert cuts[0] > 0
         assert all(lower <= higher for lower, higher in pairwise(cuts))
+
+
+def test_every_claim_is_given_once_and_the_waits_are_in_order(figures: dict[str, Any]) -> None:
+    for load in ("paced", "at_once"):
+        cuts = [figures["claim_ms"][load][name] for name in ("p50", "p95", "p99")]
+        assert 0 < cuts[0] <= cuts[1] <= cuts[2]
+    assert 100 < figures["claims_given"] <= figures["claims_queue"]
 
 
 def test_memory_is_told_for_every_process(figures: dict[str, Any]) -> None:
