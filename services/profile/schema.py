@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -253,6 +254,12 @@ class Profile(Facet):
     def catalogue(self) -> Catalogue:
         """Entries and form fields, prepared for judging."""
         return Catalogue(self)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Profile:
+        """A copy, which prepares its own catalogue."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("catalogue", None)
+        return copy
 
     @property
     def lifecycles(self) -> dict[str, Lifecycle]:

@@ -83,7 +83,9 @@ SPOILT = {
         "catalogue.yaml", HEAD, added("kind: number, min: 3, max: 1"), "form[0].max", "exchange them"
     ),
     "bounds of the wrong kind": Spoilt("catalogue.yaml", HEAD, added("min: 3"), "form[0].min", "number"),
-    "length of a date": Spoilt("catalogue.yaml", HEAD, added("kind: date, max_length: 3"), "form[0].max_length", "text"),
+    "length of a date": Spoilt(
+        "catalogue.yaml", HEAD, added("kind: date, max_length: 3"), "form[0].max_length", "text"
+    ),
     "unknown alternative": Spoilt("catalogue.yaml", HEAD, added("any_of: [fax]"), "form[0].any_of[0]", "phone"),
     "required of the desk": Spoilt(
         "catalogue.yaml", HEAD, added("for_desk: true, required: true"), "form[0].required", "requires"
@@ -92,7 +94,9 @@ SPOILT = {
     "text without a bound": Spoilt(
         "catalogue.yaml", HEAD, added("max_length: 99999"), "form[0].max_length", "correct the value"
     ),
-    "grade of a rule": Spoilt("grading.yaml", "grade: II, why", "grade: V, why", "grading.rules[2].grade", "IV", LEVELS),
+    "grade of a rule": Spoilt(
+        "grading.yaml", "grade: II, why", "grade: V, why", "grading.rules[2].grade", "IV", LEVELS
+    ),
     "question of a rule": Spoilt(
         "grading.yaml", "when: {data_lost", "when: {data_gone", "grading.rules[1].when.data_gone", "data_lost", LEVELS
     ),
@@ -106,7 +110,8 @@ SPOILT = {
         "grading.yaml", "default: no,", "default: perhaps,", "grading.questions[0].default", "no, yes", LEVELS
     ),
     "rule nobody reaches": Spoilt(
-        "grading.yaml", "{when: {data_lost: yes}, grade", "{when: {}, grade", "grading.rules[2]", "never reached", LEVELS
+        "grading.yaml", "{when: {data_lost: yes}, grade", "{when: {}, grade", "grading.rules[2]",
+        "never reached", LEVELS,
     ),
     "hole in the matrix": Spoilt(
         "grading.yaml", "hindered: P1, can_wait: P2}", "hindered: P1}", "grading.matrix.grades.company",
@@ -118,7 +123,9 @@ SPOILT = {
     "unknown grade in the matrix": Spoilt(
         "grading.yaml", "{stopped: P1", "{stopped: P0", "grading.matrix.grades.company.stopped", "P1, P2, P3"
     ),
-    "model without its matrix": Spoilt("grading.yaml", "model: urgency", "model: matrix", "grading.model", "add", GENERIC),
+    "model without its matrix": Spoilt(
+        "grading.yaml", "model: urgency", "model: matrix", "grading.model", "add", GENERIC
+    ),
     "before an unknown action": Spoilt(
         "grading.yaml", "mandatory_before: [dispatch]", "mandatory_before: [launch]", "grading.mandatory_before[0]",
         "accept",

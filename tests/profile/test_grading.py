@@ -70,7 +70,7 @@ def test_the_urgencies_are_three() -> None:
     "told", [{"weather": "bad"}, {"warnings": "perhaps"}, {"impact": "company"}, {"x" * 5000: "yes"}]
 )
 def test_an_unknown_question_or_answer_is_refused_with_those_there_are(told: dict[str, str]) -> None:
-    with pytest.raises(Refused, match="asks|answer") as refused:
+    with pytest.raises(Refused, match=r"asks|answer") as refused:
         propose(LEVELS, told)
     assert len(refused.value.message) < 400
     assert refused.value.field.startswith("answer.")
