@@ -68,6 +68,7 @@ def _size(when: RuleCondition, path: Path) -> Iterator[Finding]:
 
 
 def _known(profile: Profile) -> Mapping[str, Iterable[str]]:
+    matrix = profile.grading.matrix
     return {
         "type": [each.key for each in profile.types],
         "neutral_type": get_args(RequestType.model_fields["neutral"].annotation),
@@ -77,6 +78,9 @@ def _known(profile: Profile) -> Mapping[str, Iterable[str]]:
         "project": [each.id for each in profile.organisation.projects],
         "path": ("online", "dispatched"),
         "lead_team": [team.id for team in profile.organisation.teams],
+        "flow": profile.flows,
+        "impact": [each.key for each in matrix.impacts] if matrix else (),
+        "urgency": [each.key for each in matrix.urgencies] if matrix else (),
         "language": ("en", "zh"),
         "weekday": get_args(Weekday),
     }

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from services.contracts.deskstream.v1 import common_pb2
 from services.dispatch import wire
 from services.dispatch.model import Decision, Ticket
-from services.dispatch.policy import decide
+from services.dispatch.policy import Desk, decide, explain
 from services.dispatch.policy.routing import CATALOGUE
 from services.dispatch.policy.rules import KEPT, RuleSet
 from services.profile.conditions import RuleCondition
-from services.profile.schema import Routing, RoutingRule
+from services.profile.load import load
+from services.profile.schema import Profile, Routing, RoutingRule
 from tests.bench.routing_bench import customers
 from tests.dispatch.rulebooks import desk_with, rule
-from tests.dispatch.world import MORNING, request
+from tests.dispatch.world import MORNING, POLICY, request
 
 VALUES: Mapping[str, Sequence[str]] = {
     "type": ("a", "b", "c"),
@@ -168,6 +169,38 @@ def test_desktop_matters_of_a_company_go_to_its_remote_seats_first():
     assert team("东方物流", "terminals") == "terminals"
     assert team("集团总部", "terminals") == "network"
     assert team("东方物流", "applications") == "network"
+
+
+def test_a_service_task_sent_down_reaches_the_queue_of_the_unit_it_names():
+    """C27: the upper unit names the centre by a field of the form; what a centre passes up shows both units."""
+    centre = {
+        "name": "centre",
+        "label": {"zh": "受理中心", "en": "Centre"},
+        "kind": "choice",
+        "choices": [{"key": key, "label": {"zh": key, "en": key}} for key in ("city", "province")],
+    }
+    shipped = desk_with([], "generic_desk").profile.model_dump(by_alias=True)
+    rules = [
+        rule("sent_down", {"unit": ["省公司"], "fields": {"centre": ["city"]}}, "applications"),
+        rule("passed_up", {"fields": {"centre": ["province"]}, "type": ["complaint", "consultation"]}, "supervisors"),
+        rule("rest", {}, "network"),
+    ]
+    facet = {**shipped["routing"], "rules": [each.model_dump(by_alias=True) for each in rules]}
+    profile = Profile.model_validate({**shipped, "form": [*shipped["form"], centre], "routing": facet})
+    units = Desk(profile, "changed", load(POLICY / "generic_desk").roster)
+
+    def sent(unit: str, to: str, kind: str) -> Decision:
+        wanted = wire.request_from(request(profile="generic_desk", type=kind, fields={"centre": to}))
+        ticket = replace(wanted, requester=replace(wanted.requester, unit=unit))
+        return decide(units, ticket, MORNING, MORNING)
+
+    assert sent("省公司", "city", "demand").team == "applications"
+    up = sent("市公司", "province", "consultation")
+    assert (up.team, up.facts["unit"], up.facts["fields.centre"]) == ("supervisors", "市公司", "province")
+    told = explain(units, up, "zh")
+    assert "单位：市公司" in told
+    assert "受理中心：province" in told
+    assert sent("市公司", "city", "demand").team == "network"
 
 
 def test_the_target_with_the_highest_sum_of_scores_wins():
