@@ -161,6 +161,7 @@ def audit(
 
 def command() -> None:
     """Runs the command; a failure of ours is one sentence, not a traceback."""
+    from services.directory.command import app as roster
     from services.reporting.command import app as reporting
     from services.runtime.parked import dead
     from services.runtime.tail import tail
@@ -168,6 +169,7 @@ def command() -> None:
     app.add_typer(dead, name="dead")
     app.add_typer(tail, name="tail")
     app.add_typer(reporting, name="reporting")
+    app.add_typer(roster, name="roster")
     try:
         app()
     except DeskstreamError as error:

@@ -17,7 +17,6 @@ from services.contracts.deskstream.v1 import (
 from services.gateway.operation import Operation as Operation
 from services.gateway.roster_operations import ROSTER_OPERATIONS
 
-
 OPERATIONS = (
     Operation(
         "GET",
