@@ -14,7 +14,7 @@ from services.contracts.deskstream.v1.callbacks_pb2 import CallbackEvent
 from services.contracts.deskstream.v1.common_pb2 import NeutralType
 from services.contracts.deskstream.v1.intake_pb2 import ContactRecorded
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
-from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
+from services.contracts.deskstream.v1.ticket_pb2 import Phase, TicketEvent
 from services.kernel.errors import Refused
 from services.reporting.model import (
     Callback,
@@ -87,7 +87,17 @@ def ticket_facts(event: TicketEvent) -> Facts:
         _neutral(ticket.neutral_type),
         json.dumps(dict(ticket.fields), ensure_ascii=False, sort_keys=True) if ticket.fields else "",
     )
-    return nothing_known(ticket.number)._replace(snapshot=snapshot, dispatches=_dispatches(event, marks))
+    return nothing_known(ticket.number)._replace(
+        snapshot=snapshot, dispatches=_dispatches(event, marks), undertakers=_undertakers(event)
+    )
+
+
+def _undertakers(event: TicketEvent) -> tuple[str, ...]:
+    """The team whose member holds it, once it was accepted or begun (C26)."""
+    ticket = event.ticket
+    begun = event.event == "claimed" or "accepted" in ticket.milestones or "started" in ticket.milestones
+    held = ticket.phase == Phase.PHASE_OPEN and ticket.assignee and ticket.team
+    return (ticket.team,) if begun and held else ()
 
 
 def _neutral(number: int) -> str:

@@ -123,6 +123,8 @@ class Facts(NamedTuple):
     """By ordinal."""
     escalations: tuple[str, ...]
     """Ids of escalations raised, sorted."""
+    undertakers: tuple[str, ...] = ()
+    """Teams that undertook it: one of their people held it once it was accepted or begun (承办部门, C26). Sorted."""
 
     @property
     def live(self) -> bool:
@@ -153,12 +155,14 @@ class Facts(NamedTuple):
             _joined(self.callbacks, other.callbacks),
             _joined(self.dispatches, other.dispatches),
             _union(self.escalations, other.escalations),
+            _union(self.undertakers, other.undertakers),
         )
 
     @classmethod
     def read(cls, row: list[Any]) -> Facts:
         """From the list that JSON made of it."""
-        number, snapshot, outcomes, warned, callbacks, dispatches, escalations = row
+        # The last one is not in what an earlier release kept.
+        number, snapshot, outcomes, warned, callbacks, dispatches, escalations, *undertakers = row
         return cls(
             number,
             Snapshot(*snapshot) if snapshot else None,
@@ -167,6 +171,7 @@ class Facts(NamedTuple):
             {key: Callback._make(value) for key, value in callbacks.items()},
             {key: Dispatch._make(value) for key, value in dispatches.items()},
             tuple(escalations),
+            tuple(undertakers[0]) if undertakers else (),
         )
 
 

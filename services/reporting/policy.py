@@ -68,6 +68,15 @@ def timely(facts: Facts) -> bool:
     return not any(outcome.missed for outcome in facts.outcomes.values())
 
 
+def team_results(facts: Facts) -> Iterator[str]:
+    """What counts for each team that undertook it (C26, N17): accepted, and on time once solved, or overdue."""
+    yield "team_accepted"
+    if not timely(facts):
+        yield "team_overdue"
+    elif facts.snapshot is not None and facts.snapshot.phase in (PHASE_RESOLVED, PHASE_CLOSED):
+        yield "team_on_time"
+
+
 def solved_at_first_contact(facts: Facts) -> bool:
     """Whether the desk itself solved it, without dispatch, repeat contact or reopening (N6)."""
     ticket = facts.snapshot

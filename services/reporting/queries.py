@@ -47,7 +47,8 @@ class Profiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of all, by "channel", "type", "neutral_type", "entry", "contact_channel" or "channel_type".
+    """So many of all, by "channel", "type", "neutral_type", "entry", "contact_channel", "channel_type" or by team:
+    "team_accepted", "team_on_time", "team_overdue" (C26).
 
     The last has keys such as "im/incident", and is a share of that channel.
     """

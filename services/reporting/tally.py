@@ -10,10 +10,11 @@ from datetime import tzinfo
 
 from services.reporting.model import Contact, Facts
 from services.reporting.periods import Period
-from services.reporting.policy import Record, contact_records, ticket_records
+from services.reporting.policy import Record, contact_records, team_results, ticket_records
 
 ShareKey = tuple[str, str]
-"""By what ("channel", "type", "neutral_type", "entry", "channel_type", "contact_channel"), and the key within it."""
+"""By what ("channel", "type", "neutral_type", "entry", "team_accepted", "team_on_time", "team_overdue", "channel_type",
+"contact_channel"), and the key within it."""
 
 
 @dataclass
@@ -81,6 +82,9 @@ class Months:
                     tally.shares[("neutral_type", facts.snapshot.neutral)] += 1
                 if facts.snapshot.entry:
                     tally.shares[("entry", facts.snapshot.entry)] += 1
+                for team in facts.undertakers:
+                    for what in team_results(facts):
+                        tally.shares[(what, team)] += 1
 
     def add_contact(self, contact: Contact, channel: str) -> None:
         """Count a contact in (A16)."""

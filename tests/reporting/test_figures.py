@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -176,6 +177,31 @@ def test_a_reopened_or_dispatched_ticket_was_not_solved_at_first_contact() -> No
         closed(5, path="online", dispatches=1, failed_dispatches=1),
     )
     assert desk.figure("first_contact_resolution").numerator == 1
+
+
+def test_each_undertaking_department_has_accepted_on_time_and_overdue_counts() -> None:
+    """C26, N17: in any order; the desk that gets the solution back undertook nothing, nor did who has not accepted."""
+    accepted = {"accepted": NOON}
+    held: dict[str, Any] = {"phase": "OPEN", "marks": accepted}
+    events = [
+        ticket(1, 2, event="accepted", team="network", assignee="a", **held),
+        closed(1, team="desk", marks=accepted),
+        ticket(2, 2, event="accepted", team="network", assignee="a", **held),
+        ticket(2, 3, event="assigned", team="erp", assignee="b", **held),
+        closed(2, team="desk", marks=accepted),
+        clock(2, "BREACHED"),
+        ticket(3, 2, event="dispatched", phase="OPEN", team="network", assignee="a"),
+        ticket(4, 2, event="claimed", phase="OPEN", team="erp", assignee="b"),
+    ]
+    for order in (events, events[::-1], [*events, *events]):
+        told = {(s.by, s.key): s.count for s in Desk().hears(order).report().shares if s.by.startswith("team_")}
+        assert told == {
+            ("team_accepted", "network"): 2,
+            ("team_accepted", "erp"): 2,
+            ("team_on_time", "network"): 1,
+            ("team_overdue", "network"): 1,
+            ("team_overdue", "erp"): 1,
+        }
 
 
 def test_shares_by_channel_and_type_read_140_of_200_as_70_percent() -> None:

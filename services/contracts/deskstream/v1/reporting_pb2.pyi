@@ -125,7 +125,8 @@ class CategoryShare(_message.Message):
     PERCENT_FIELD_NUMBER: _builtins.int
     by: _builtins.str
     """"channel", "type", "neutral_type" (B3), "entry" (A18), "channel_type" (key "im/consultation", percent of the channel)
-    or "contact_channel" (A16).
+    or "contact_channel" (A16); "team_accepted", "team_on_time" and "team_overdue" (key: the team) count what each
+    undertaking department accepted, solved within every limit, and missed a limit of (C26).
     """
     key: _builtins.str
     count: _builtins.int
