@@ -9,7 +9,7 @@ from typing import Protocol
 
 from services.callbacks import policy, questionnaire, wording
 from services.callbacks.handlers import Rules, Tasks
-from services.callbacks.model import Answer, Task, Verdict, Who, Word
+from services.callbacks.model import WITHOUT_SURVEY, Answer, Task, Verdict, Who, Word
 from services.kernel.clock import Clock
 from services.kernel.errors import Missing, Refused
 
@@ -81,7 +81,7 @@ class Desk:
         by = Who(person.id, policy.check_role(seen, person.roles))
         policy.check_version(seen, expected)
         policy.check_open(seen)
-        verdict = _with_reason(reason) if seen.kind == "missed_call" else self._judge(seen, answers)
+        verdict = _with_reason(reason) if seen.kind in WITHOUT_SURVEY else self._judge(seen, answers)
         return self._save(seen, seen.completed(verdict, now, by), (_outcome(verdict),), by, now)
 
     def answer(self, task_id: str, answers: Iterable[tuple[str, str]]) -> bool:
@@ -91,7 +91,7 @@ class Desk:
             seen, now = self._load(task_id), self._clock.now()
             if seen.verdict is not None:
                 return True
-            if seen.status == "cancelled" or seen.kind == "missed_call":
+            if seen.status == "cancelled" or seen.kind in WITHOUT_SURVEY:
                 raise Refused("This survey is closed; write to the desk instead.", code="conflict")
             verdict, by = self._judge(seen, given), Who("requester", "requester")
             keys: tuple[str, ...] = ("survey.answered", _outcome(verdict))

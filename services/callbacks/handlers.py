@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from services.callbacks import policy, wording
-from services.callbacks.model import SYSTEM, Kind, Task, Word
+from services.callbacks.model import SYSTEM, WITHOUT_SURVEY, Kind, Task, Word
 from services.contracts.deskstream.v1 import intake_pb2, ticket_pb2
 from services.kernel.errors import Missing, Refused, Unavailable
 from services.profile.schema import Callback, Profile
@@ -133,6 +133,8 @@ class Hearing:
         try:
             if message.key == "contact.recorded":
                 return self._missed_call(message, message.decode(intake_pb2.ContactRecorded), now)
+            if message.key in policy.OWING:
+                return self._owed_answer(message, message.decode(ticket_pb2.TicketEvent), now)
             if message.key in self._telling:
                 return self._ticket(message, message.decode(ticket_pb2.TicketEvent), now)
         except Refused as refused:
@@ -174,10 +176,31 @@ class Hearing:
         task = self._task(f"call/{contact.contact_id}", "", "missed_call", profile, brief, at, roles)
         return Step(message, self._with_due(task, at, message))
 
+    def _owed_answer(self, message: Message, event: ticket_pb2.TicketEvent, now: datetime) -> Step | None:
+        """E20, C20: a call promised while something is confirmed, or owed since a transfer failed."""
+        ticket = event.ticket
+        profile = self._rules(ticket.profile)
+        at = event.at.ToDatetime(now.tzinfo) if event.HasField("at") else now
+        owed, until = wording.owed_by(event)
+        if not owed or profile.callback is None:
+            return None
+        brief = wording.brief_of_owed(ticket)
+        roles = ("specialist", *_missed_call_roles(profile.callback))
+        task = self._task(
+            f"call/owed-{ticket.number}-{ticket.version}",
+            "",
+            "owed_answer",
+            profile,
+            brief,
+            at,
+            tuple(dict.fromkeys(roles)),
+        )
+        return Step(message, self._with_due(replace(task, due_at=until) if until else task, at, message))
+
     def _task(
         self, key: str, number: str, kind: Kind, profile: Profile, brief: bytes, at: datetime, roles: tuple[str, ...]
     ) -> Task:
-        scale = profile.survey.scale if profile.survey is not None and kind != "missed_call" else ""
+        scale = profile.survey.scale if profile.survey is not None and kind not in WITHOUT_SURVEY else ""
         due = self._due(profile, at)
         return Task(key, kind, number, profile.profile.name, brief, at, due, roles, scale)
 

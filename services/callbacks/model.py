@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import Literal
 
 Status = Literal["due", "calling", "rescheduled", "completed", "unreachable", "cancelled"]
-Kind = Literal["after_resolution", "missed_call", "complaint"]
+Kind = Literal["after_resolution", "missed_call", "complaint", "owed_answer"]
+
+WITHOUT_SURVEY: frozenset[Kind] = frozenset({"missed_call", "owed_answer"})
+"""Calls that are about no solution: completed with a reason instead of answers (F11, E20)."""
 
 OPEN: frozenset[Status] = frozenset({"due", "calling", "rescheduled"})
 CALLABLE: frozenset[Status] = frozenset({"due", "calling"})

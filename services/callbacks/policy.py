@@ -14,6 +14,9 @@ from services.profile.schema import Callback, Profile
 FAILED = frozenset({"no_answer", "busy", "wrong_number"})
 OUTCOMES = frozenset({"reached", "inconvenient"}) | FAILED
 
+OWING = frozenset({"ticket.call_owed", "ticket.call_transferred"})
+"""Ticket events of records that may owe the requester a call (E20, C20)."""
+
 _LONGEST_BOOKING = timedelta(days=90)
 
 

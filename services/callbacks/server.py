@@ -8,7 +8,7 @@ from typing import Any
 
 from services.callbacks.commands import Desk, Person
 from services.callbacks.handlers import Rules
-from services.callbacks.model import Task
+from services.callbacks.model import WITHOUT_SURVEY, Task
 from services.callbacks.storage import queue_place
 from services.callbacks.wording import message_of, question_of
 from services.contracts.deskstream.v1 import callbacks_pb2 as pb
@@ -76,7 +76,7 @@ class CallbackServicer(callbacks_pb2_grpc.CallbackServiceServicer):
 
     def _questions(self, task: Task, language: str) -> list[pb.Question]:
         profile = self._rules(task.profile)
-        if profile.survey is None or task.kind == "missed_call":
+        if profile.survey is None or task.kind in WITHOUT_SURVEY:
             return []
         language = language or profile.profile.language
         return [question_of(question, language) for question in profile.survey.questions]

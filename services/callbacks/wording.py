@@ -64,6 +64,33 @@ def brief_of(ticket: ticket_pb2.Ticket) -> bytes:
     ).SerializeToString()
 
 
+def owed_by(event: ticket_pb2.TicketEvent) -> tuple[bool, datetime | None]:
+    """Whether the event's record owes the requester a call, and until when if it says so (E20, C20)."""
+    kind = {"call_owed": "call_owed", "call_transferred": "transfer"}.get(event.event, "")
+    for record in event.ticket.records:
+        if record.kind != kind:
+            continue
+        if kind == "transfer":
+            return record.values.get("result") == "failed", None
+        try:
+            return True, datetime.fromisoformat(record.values.get("until", ""))
+        except ValueError:
+            return True, None
+    return False, None
+
+
+def brief_of_owed(ticket: ticket_pb2.Ticket) -> bytes:
+    """Whom to call about which ticket. Not under the ticket's number: this call confirms no solution (F5, N3)."""
+    who = ticket.requester
+    return sla_pb2.TicketBrief(
+        profile=ticket.profile,
+        title=f"{ticket.number} {ticket.title}".strip(),
+        channel=ticket.channel,
+        priority=ticket.priority,
+        requester=common_pb2.Requester(name=who.name, phone=who.phone, im=who.im, language=who.language),
+    ).SerializeToString()
+
+
 def brief_of_call(contact: intake_pb2.ContactRecorded, profile: str) -> bytes:
     """A missed call has no ticket: whom to call is all there is (5.7)."""
     return sla_pb2.TicketBrief(
