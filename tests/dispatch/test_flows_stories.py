@@ -41,7 +41,7 @@ def test_the_second_line_gives_its_result_back_and_the_desk_tells_the_customer()
     assert (ticket.team, ticket.dispatches) == ("erp_ops", 1)
     assert {each.kind: each.values.get("mark") for each in ticket.records} == {"work_order": "urgent"}
     assert tale.does("huang.lei", "claim").state == "in_second_line"
-    with pytest.raises(Refused, match="From there only|Only|possible only"):
+    with pytest.raises(Refused, match="possible only"):
         tale.does("li.wei", "tell", summary="已处理")
     tale.does("huang.lei", "report_back", solution="已修正参数", steps="核对；修正", remaining="无")
     assert (tale.ticket.team, tale.ticket.phase) == ("desk", "open"), "the result goes to the desk, not to the customer"
@@ -104,7 +104,7 @@ def test_a_complaint_is_forwarded_found_told_called_back_and_closed():
     tale.does("ma.jun", "report_back", solution="已道歉并整改", steps="核对录音")
     with pytest.raises(Refused):
         tale.does("li.wei", "tell_result", summary="已处理")
-    with pytest.raises(Refused, match="Basis|basis"):
+    with pytest.raises(Refused, match="basis"):
         tale.does("chen.jing", "state_finding", justified="是")
     tale.does("chen.jing", "state_finding", justified="是", basis="录音属实")
     with pytest.raises(Refused):
@@ -120,7 +120,7 @@ def test_a_complaint_is_forwarded_found_told_called_back_and_closed():
 def test_a_major_complaint_goes_to_the_supervisor():
     """G4, G5: marking it major reassigns; a leader may be named before."""
     tale = Tale(type="complaint")
-    with pytest.raises(Refused, match="customer was told|spoke at once"):
+    with pytest.raises(Refused, match="customer was told"):
         tale.does("li.wei", "escalate", target="zhao.gang")
     tale.does("li.wei", "escalate", target="zhao.gang", live="no", customer_told="yes")
     assert (tale.ticket.state, tale.ticket.assignee) == ("with_leader", "zhao.gang")
@@ -144,7 +144,7 @@ def test_nobody_takes_a_step_on_a_complaint_about_themselves():
     """C28: at every step, under any role; others may not give it to them either."""
     tale = Tale(type="complaint", accused="chen.jing")
     for action in ("forward", "mark_major", "grade", "update", "add_record", "claim", "withdraw"):
-        with pytest.raises(Refused, match="complained about|被投诉人") as refused:
+        with pytest.raises(Refused, match="complained about") as refused:
             tale.does("chen.jing", action, target="oa_ops", reason="r", grade="P3")
         assert refused.value.code == "forbidden"
     with pytest.raises(Refused, match="complained about"):

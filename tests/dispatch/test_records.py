@@ -56,7 +56,9 @@ def test_an_engineer_logs_contact_with_the_user():
         ("user_consent", {"agreed": "maybe", "measure": "x"}, "agreed", "yes or no"),
     ],
 )
-def test_a_wrong_record_is_refused_with_its_field_and_the_remedy(target: str, values: dict, field: str, told: str):
+def test_a_wrong_record_is_refused_with_its_field_and_the_remedy(
+    target: str, values: dict[str, str], field: str, told: str
+):
     tale = at_work()
     with pytest.raises(Refused) as refused:
         tale.does("huang.lei", "add_record", target=target, **values)

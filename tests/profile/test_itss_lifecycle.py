@@ -81,7 +81,7 @@ TABLE = (
     Row("callback", "reopened", "reopen", "TL DM", ("new_cycle",)),
     Row("reopened", "online_support", "try_online", "SP"),
     Row("reopened", "assigned", "assign", "PM"),
-    # Beside the table: no dispatch without an attempt or the reason why not (C1), the supervisor's resources and authority
+    # Beside the table: a dispatch without an attempt needs a reason (C1); the supervisor has resources and authority
     # (C18, C21).
     Row("classified", "dispatched", "dispatch", "SP", ("reason", "project_has_manager")),
     Row("online_support", "needs_resources", "need_resources", "SP", ("reason", "assign_role_on_duty")),
