@@ -80,7 +80,7 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Any]]:
         asked = await read(request, operation.asked())
         fields = operation.asked.DESCRIPTOR.fields_by_name
         values = {**request.query_params, **request.path_params}
-        if "language" in fields:
+        if "language" in fields and not asked.language:
             values.setdefault("language", language_of(request))
         given = {key: _typed(fields[key], value) for key, value in values.items() if key in fields}
         asked = _merged(asked, given)
