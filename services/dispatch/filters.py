@@ -36,6 +36,7 @@ _VALUES = (
     ("project", "projects"),
     ("entry", "entries"),
     ("department", "departments"),
+    ("flow", "flows"),
     ("state", "states"),
     ("team", "teams"),
     ("type", "types"),

@@ -153,6 +153,7 @@ def terms_of(ticket: ticket_pb2.Ticket) -> frozenset[str]:
         ("project", ticket.project),
         ("profile", ticket.profile),
         ("entry", ticket.entry),
+        ("flow", ticket.flow),
         *(("team", team) for team in (ticket.lead_team, *ticket.supporting_teams)),
         *(("linked", link.target) for link in ticket.links),
     )

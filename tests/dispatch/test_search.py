@@ -323,6 +323,12 @@ def test_tickets_of_an_earlier_release_get_their_rows_and_two_workers_do_not_wri
     assert late.lead(MORNING + timedelta(seconds=31)), "whoever led is gone"
 
 
+def test_escalated_work_orders_form_a_list_of_their_own(shelf: Shelf):
+    """C17: those of the second line (升级工单), the most urgent first."""
+    shelf.open({"grade": "P1"}, {"type": "consultation", "grade": "P3"}, {"type": "consultation", "grade": "P2"})
+    assert shelf.ask(sort="priority", flows=["second_line"]) == ["DS20250610-000003", "DS20250610-000002"]
+
+
 def test_texts_are_taken_apart_within_bounds():
     long = "".join(chr(0x4E00 + n) for n in range(4_000))
     assert len(text_terms([long], [long])) <= 200

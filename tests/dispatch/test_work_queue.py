@@ -308,6 +308,23 @@ def test_a_watch_cut_before_the_queue_was_told_resumes_with_all_of_it():
     assert next(again).kind == "caught_up", "who has been told everything is told only what changed"
 
 
+def test_state_and_holder_are_told_by_number_to_the_desk_and_to_the_requester_and_to_nobody_else():
+    """B17: 处理状态; the next due time stands with the ticket's clocks (SlaService.GetClocks)."""
+    from services.dispatch.model import Caller
+    from services.dispatch.queries import Queries
+    from services.kernel.errors import Missing
+
+    tickets = KeptTickets()
+    dispatched(tickets)
+    asked = Queries(desks(), tickets)
+    requester = frozenset({"requester"})
+    for caller in (person("li.wei"), Caller("c.he.jie", requester)):
+        ticket = asked.ticket(NUMBER, caller, MORNING).ticket
+        assert (ticket.state, ticket.assignee) == ("dispatched", "zhang.qiang")
+    with pytest.raises(Missing):
+        asked.ticket(NUMBER, Caller("c.somebody.else", requester), MORNING)
+
+
 def test_who_acts_on_an_old_version_is_told_who_changed_what_meanwhile():
     """B9: "changed by huang.lei: assigned, 12 s ago"."""
     from datetime import timedelta

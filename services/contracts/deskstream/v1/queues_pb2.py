@@ -27,7 +27,7 @@ from services.contracts.deskstream.v1 import ticket_pb2 as deskstream_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65skstream/v1/queues.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n\x0cTicketFilter\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x14\n\x0crequester_id\x18\x02 \x01(\t\x12\x1c\n\x0erequester_name\x18\x03 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05phone\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01\x12(\n\x08\x63hannels\x18\x05 \x03(\x0e\x32\x16.deskstream.v1.Channel\x12\r\n\x05types\x18\x06 \x03(\t\x12\x31\n\rneutral_types\x18\x07 \x03(\x0e\x32\x1a.deskstream.v1.NeutralType\x12\x0e\n\x06grades\x18\x08 \x03(\t\x12\x0e\n\x06states\x18\t \x03(\t\x12$\n\x06phases\x18\n \x03(\x0e\x32\x14.deskstream.v1.Phase\x12\x11\n\tassignees\x18\x0b \x03(\t\x12\r\n\x05teams\x18\x0c \x03(\t\x12\x13\n\x0b\x64\x65partments\x18\r \x03(\t\x12\r\n\x05units\x18\x0e \x03(\t\x12\x10\n\x08projects\x18\x0f \x03(\t\x12\x10\n\x08profiles\x18\x10 \x03(\t\x12\x0f\n\x07\x65ntries\x18\x11 \x03(\t\x12\x31\n\rreceived_from\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0freceived_before\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x04text\x18\x14 \x01(\tB\x04\x88\xb5\x18\x01\x12\x0e\n\x06linked\x18\x15 \x03(\t\"\xa1\x01\n\x14SearchTicketsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.deskstream.v1.TicketFilter\x12\'\n\x04sort\x18\x02 \x01(\x0e\x32\x19.deskstream.v1.TicketSort\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0c\n\x04view\x18\x05 \x01(\t\"\x8c\x01\n\x15SearchTicketsResponse\x12&\n\x07tickets\x18\x01 \x03(\x0b\x32\x15.deskstream.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x32\n\x0elooked_back_to\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf0\x01\n\nTicketView\x12\x0f\n\x07view_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04team\x18\x03 \x01(\t\x12+\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1b.deskstream.v1.TicketFilter\x12\'\n\x04sort\x18\x05 \x01(\x0e\x32\x19.deskstream.v1.TicketSort\x12\x0f\n\x07\x63olumns\x18\x06 \x03(\t\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x0fSaveViewRequest\x12\'\n\x04view\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.TicketView\";\n\x10SaveViewResponse\x12\'\n\x04view\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.TicketView\"\x12\n\x10ListViewsRequest\"=\n\x11ListViewsResponse\x12(\n\x05views\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.TicketView\"$\n\x11\x44\x65leteViewRequest\x12\x0f\n\x07view_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteViewResponse\"\x14\n\x12\x43ountQueuesRequest\"\x94\x01\n\nQueueCount\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0f\n\x07tickets\x18\x02 \x01(\x05\x12\x18\n\x10highest_priority\x18\x03 \x01(\x05\x12\x36\n\x12oldest_received_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x66irst_number\x18\x05 \x01(\t\"@\n\x13\x43ountQueuesResponse\x12)\n\x06queues\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.QueueCount\"R\n\x15ReportPresenceRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\x12)\n\x04mode\x18\x02 \x01(\x0e\x32\x1b.deskstream.v1.PresenceMode\"~\n\x08Onlooker\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.deskstream.v1.PresenceMode\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x16ReportPresenceResponse\x12\'\n\x06others\x18\x01 \x03(\x0b\x32\x17.deskstream.v1.Onlooker\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x12\n\nchanged_by\x18\x03 \x01(\t\x12\x10\n\x08\x61gain_in\x18\x04 \x01(\x05\"n\n\nWorkAnswer\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x13\n\x05token\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tanswer_id\x18\x05 \x01(\t\"\xa4\x01\n\x0cWorkAnswered\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x11\n\tanswer_id\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0c\n\x04\x64one\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12%\n\x06ticket\x18\x08 \x01(\x0b\x32\x15.deskstream.v1.Ticket*v\n\nTicketSort\x12\x1b\n\x17TICKET_SORT_UNSPECIFIED\x10\x00\x12\x18\n\x14TICKET_SORT_RECEIVED\x10\x01\x12\x17\n\x13TICKET_SORT_UPDATED\x10\x02\x12\x18\n\x14TICKET_SORT_PRIORITY\x10\x03*{\n\x0cPresenceMode\x12\x1d\n\x19PRESENCE_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15PRESENCE_MODE_VIEWING\x10\x01\x12\x19\n\x15PRESENCE_MODE_EDITING\x10\x02\x12\x16\n\x12PRESENCE_MODE_GONE\x10\x03\x32\x8f\x04\n\x0cQueueService\x12Z\n\rSearchTickets\x12#.deskstream.v1.SearchTicketsRequest\x1a$.deskstream.v1.SearchTicketsResponse\x12K\n\x08SaveView\x12\x1e.deskstream.v1.SaveViewRequest\x1a\x1f.deskstream.v1.SaveViewResponse\x12N\n\tListViews\x12\x1f.deskstream.v1.ListViewsRequest\x1a .deskstream.v1.ListViewsResponse\x12Q\n\nDeleteView\x12 .deskstream.v1.DeleteViewRequest\x1a!.deskstream.v1.DeleteViewResponse\x12T\n\x0b\x43ountQueues\x12!.deskstream.v1.CountQueuesRequest\x1a\".deskstream.v1.CountQueuesResponse\x12]\n\x0eReportPresence\x12$.deskstream.v1.ReportPresenceRequest\x1a%.deskstream.v1.ReportPresenceResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65skstream/v1/queues.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n\x0cTicketFilter\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x14\n\x0crequester_id\x18\x02 \x01(\t\x12\x1c\n\x0erequester_name\x18\x03 \x01(\tB\x04\x88\xb5\x18\x01\x12\x13\n\x05phone\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01\x12(\n\x08\x63hannels\x18\x05 \x03(\x0e\x32\x16.deskstream.v1.Channel\x12\r\n\x05types\x18\x06 \x03(\t\x12\x31\n\rneutral_types\x18\x07 \x03(\x0e\x32\x1a.deskstream.v1.NeutralType\x12\x0e\n\x06grades\x18\x08 \x03(\t\x12\x0e\n\x06states\x18\t \x03(\t\x12$\n\x06phases\x18\n \x03(\x0e\x32\x14.deskstream.v1.Phase\x12\x11\n\tassignees\x18\x0b \x03(\t\x12\r\n\x05teams\x18\x0c \x03(\t\x12\x13\n\x0b\x64\x65partments\x18\r \x03(\t\x12\r\n\x05units\x18\x0e \x03(\t\x12\x10\n\x08projects\x18\x0f \x03(\t\x12\x10\n\x08profiles\x18\x10 \x03(\t\x12\x0f\n\x07\x65ntries\x18\x11 \x03(\t\x12\x31\n\rreceived_from\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0freceived_before\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x04text\x18\x14 \x01(\tB\x04\x88\xb5\x18\x01\x12\x0e\n\x06linked\x18\x15 \x03(\t\x12\r\n\x05\x66lows\x18\x16 \x03(\t\"\xa1\x01\n\x14SearchTicketsRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x1b.deskstream.v1.TicketFilter\x12\'\n\x04sort\x18\x02 \x01(\x0e\x32\x19.deskstream.v1.TicketSort\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0c\n\x04view\x18\x05 \x01(\t\"\x8c\x01\n\x15SearchTicketsResponse\x12&\n\x07tickets\x18\x01 \x03(\x0b\x32\x15.deskstream.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x32\n\x0elooked_back_to\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf0\x01\n\nTicketView\x12\x0f\n\x07view_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04team\x18\x03 \x01(\t\x12+\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x1b.deskstream.v1.TicketFilter\x12\'\n\x04sort\x18\x05 \x01(\x0e\x32\x19.deskstream.v1.TicketSort\x12\x0f\n\x07\x63olumns\x18\x06 \x03(\t\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12.\n\nupdated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x0fSaveViewRequest\x12\'\n\x04view\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.TicketView\";\n\x10SaveViewResponse\x12\'\n\x04view\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.TicketView\"\x12\n\x10ListViewsRequest\"=\n\x11ListViewsResponse\x12(\n\x05views\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.TicketView\"$\n\x11\x44\x65leteViewRequest\x12\x0f\n\x07view_id\x18\x01 \x01(\t\"\x14\n\x12\x44\x65leteViewResponse\"\x14\n\x12\x43ountQueuesRequest\"\x94\x01\n\nQueueCount\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x0f\n\x07tickets\x18\x02 \x01(\x05\x12\x18\n\x10highest_priority\x18\x03 \x01(\x05\x12\x36\n\x12oldest_received_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x66irst_number\x18\x05 \x01(\t\"@\n\x13\x43ountQueuesResponse\x12)\n\x06queues\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.QueueCount\"R\n\x15ReportPresenceRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\x12)\n\x04mode\x18\x02 \x01(\x0e\x32\x1b.deskstream.v1.PresenceMode\"~\n\x08Onlooker\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x04mode\x18\x03 \x01(\x0e\x32\x1b.deskstream.v1.PresenceMode\x12)\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x16ReportPresenceResponse\x12\'\n\x06others\x18\x01 \x03(\x0b\x32\x17.deskstream.v1.Onlooker\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x12\n\nchanged_by\x18\x03 \x01(\t\x12\x10\n\x08\x61gain_in\x18\x04 \x01(\x05\"n\n\nWorkAnswer\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x13\n\x05token\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tanswer_id\x18\x05 \x01(\t\"\xa4\x01\n\x0cWorkAnswered\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x11\n\tanswer_id\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0c\n\x04\x64one\x18\x05 \x01(\x08\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12%\n\x06ticket\x18\x08 \x01(\x0b\x32\x15.deskstream.v1.Ticket*v\n\nTicketSort\x12\x1b\n\x17TICKET_SORT_UNSPECIFIED\x10\x00\x12\x18\n\x14TICKET_SORT_RECEIVED\x10\x01\x12\x17\n\x13TICKET_SORT_UPDATED\x10\x02\x12\x18\n\x14TICKET_SORT_PRIORITY\x10\x03*{\n\x0cPresenceMode\x12\x1d\n\x19PRESENCE_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15PRESENCE_MODE_VIEWING\x10\x01\x12\x19\n\x15PRESENCE_MODE_EDITING\x10\x02\x12\x16\n\x12PRESENCE_MODE_GONE\x10\x03\x32\x8f\x04\n\x0cQueueService\x12Z\n\rSearchTickets\x12#.deskstream.v1.SearchTicketsRequest\x1a$.deskstream.v1.SearchTicketsResponse\x12K\n\x08SaveView\x12\x1e.deskstream.v1.SaveViewRequest\x1a\x1f.deskstream.v1.SaveViewResponse\x12N\n\tListViews\x12\x1f.deskstream.v1.ListViewsRequest\x1a .deskstream.v1.ListViewsResponse\x12Q\n\nDeleteView\x12 .deskstream.v1.DeleteViewRequest\x1a!.deskstream.v1.DeleteViewResponse\x12T\n\x0b\x43ountQueues\x12!.deskstream.v1.CountQueuesRequest\x1a\".deskstream.v1.CountQueuesResponse\x12]\n\x0eReportPresence\x12$.deskstream.v1.ReportPresenceRequest\x1a%.deskstream.v1.ReportPresenceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,46 +42,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TICKETFILTER'].fields_by_name['text']._serialized_options = b'\210\265\030\001'
   _globals['_WORKANSWER'].fields_by_name['token']._loaded_options = None
   _globals['_WORKANSWER'].fields_by_name['token']._serialized_options = b'\210\265\030\001'
-  _globals['_TICKETSORT']._serialized_start=2347
-  _globals['_TICKETSORT']._serialized_end=2465
-  _globals['_PRESENCEMODE']._serialized_start=2467
-  _globals['_PRESENCEMODE']._serialized_end=2590
+  _globals['_TICKETSORT']._serialized_start=2362
+  _globals['_TICKETSORT']._serialized_end=2480
+  _globals['_PRESENCEMODE']._serialized_start=2482
+  _globals['_PRESENCEMODE']._serialized_end=2605
   _globals['_TICKETFILTER']._serialized_start=135
-  _globals['_TICKETFILTER']._serialized_end=679
-  _globals['_SEARCHTICKETSREQUEST']._serialized_start=682
-  _globals['_SEARCHTICKETSREQUEST']._serialized_end=843
-  _globals['_SEARCHTICKETSRESPONSE']._serialized_start=846
-  _globals['_SEARCHTICKETSRESPONSE']._serialized_end=986
-  _globals['_TICKETVIEW']._serialized_start=989
-  _globals['_TICKETVIEW']._serialized_end=1229
-  _globals['_SAVEVIEWREQUEST']._serialized_start=1231
-  _globals['_SAVEVIEWREQUEST']._serialized_end=1289
-  _globals['_SAVEVIEWRESPONSE']._serialized_start=1291
-  _globals['_SAVEVIEWRESPONSE']._serialized_end=1350
-  _globals['_LISTVIEWSREQUEST']._serialized_start=1352
-  _globals['_LISTVIEWSREQUEST']._serialized_end=1370
-  _globals['_LISTVIEWSRESPONSE']._serialized_start=1372
-  _globals['_LISTVIEWSRESPONSE']._serialized_end=1433
-  _globals['_DELETEVIEWREQUEST']._serialized_start=1435
-  _globals['_DELETEVIEWREQUEST']._serialized_end=1471
-  _globals['_DELETEVIEWRESPONSE']._serialized_start=1473
-  _globals['_DELETEVIEWRESPONSE']._serialized_end=1493
-  _globals['_COUNTQUEUESREQUEST']._serialized_start=1495
-  _globals['_COUNTQUEUESREQUEST']._serialized_end=1515
-  _globals['_QUEUECOUNT']._serialized_start=1518
-  _globals['_QUEUECOUNT']._serialized_end=1666
-  _globals['_COUNTQUEUESRESPONSE']._serialized_start=1668
-  _globals['_COUNTQUEUESRESPONSE']._serialized_end=1732
-  _globals['_REPORTPRESENCEREQUEST']._serialized_start=1734
-  _globals['_REPORTPRESENCEREQUEST']._serialized_end=1816
-  _globals['_ONLOOKER']._serialized_start=1818
-  _globals['_ONLOOKER']._serialized_end=1944
-  _globals['_REPORTPRESENCERESPONSE']._serialized_start=1946
-  _globals['_REPORTPRESENCERESPONSE']._serialized_end=2066
-  _globals['_WORKANSWER']._serialized_start=2068
-  _globals['_WORKANSWER']._serialized_end=2178
-  _globals['_WORKANSWERED']._serialized_start=2181
-  _globals['_WORKANSWERED']._serialized_end=2345
-  _globals['_QUEUESERVICE']._serialized_start=2593
-  _globals['_QUEUESERVICE']._serialized_end=3120
+  _globals['_TICKETFILTER']._serialized_end=694
+  _globals['_SEARCHTICKETSREQUEST']._serialized_start=697
+  _globals['_SEARCHTICKETSREQUEST']._serialized_end=858
+  _globals['_SEARCHTICKETSRESPONSE']._serialized_start=861
+  _globals['_SEARCHTICKETSRESPONSE']._serialized_end=1001
+  _globals['_TICKETVIEW']._serialized_start=1004
+  _globals['_TICKETVIEW']._serialized_end=1244
+  _globals['_SAVEVIEWREQUEST']._serialized_start=1246
+  _globals['_SAVEVIEWREQUEST']._serialized_end=1304
+  _globals['_SAVEVIEWRESPONSE']._serialized_start=1306
+  _globals['_SAVEVIEWRESPONSE']._serialized_end=1365
+  _globals['_LISTVIEWSREQUEST']._serialized_start=1367
+  _globals['_LISTVIEWSREQUEST']._serialized_end=1385
+  _globals['_LISTVIEWSRESPONSE']._serialized_start=1387
+  _globals['_LISTVIEWSRESPONSE']._serialized_end=1448
+  _globals['_DELETEVIEWREQUEST']._serialized_start=1450
+  _globals['_DELETEVIEWREQUEST']._serialized_end=1486
+  _globals['_DELETEVIEWRESPONSE']._serialized_start=1488
+  _globals['_DELETEVIEWRESPONSE']._serialized_end=1508
+  _globals['_COUNTQUEUESREQUEST']._serialized_start=1510
+  _globals['_COUNTQUEUESREQUEST']._serialized_end=1530
+  _globals['_QUEUECOUNT']._serialized_start=1533
+  _globals['_QUEUECOUNT']._serialized_end=1681
+  _globals['_COUNTQUEUESRESPONSE']._serialized_start=1683
+  _globals['_COUNTQUEUESRESPONSE']._serialized_end=1747
+  _globals['_REPORTPRESENCEREQUEST']._serialized_start=1749
+  _globals['_REPORTPRESENCEREQUEST']._serialized_end=1831
+  _globals['_ONLOOKER']._serialized_start=1833
+  _globals['_ONLOOKER']._serialized_end=1959
+  _globals['_REPORTPRESENCERESPONSE']._serialized_start=1961
+  _globals['_REPORTPRESENCERESPONSE']._serialized_end=2081
+  _globals['_WORKANSWER']._serialized_start=2083
+  _globals['_WORKANSWER']._serialized_end=2193
+  _globals['_WORKANSWERED']._serialized_start=2196
+  _globals['_WORKANSWERED']._serialized_end=2360
+  _globals['_QUEUESERVICE']._serialized_start=2608
+  _globals['_QUEUESERVICE']._serialized_end=3135
 # @@protoc_insertion_point(module_scope)

@@ -96,6 +96,7 @@ class TicketFilter(_message.Message):
     RECEIVED_BEFORE_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     LINKED_FIELD_NUMBER: _builtins.int
+    FLOWS_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     """The number, its beginning from the month on (DS202511), or the running number alone (000123)."""
     requester_id: _builtins.str
@@ -149,6 +150,10 @@ class TicketFilter(_message.Message):
     def linked(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Linked with one of these: ticket numbers, or identifiers of change records, emergencies, contacts, articles (B18)."""
 
+    @_builtins.property
+    def flows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lifecycles of the profile, such as the one of work orders escalated to a second line (升级工单, C17)."""
+
     def __init__(
         self,
         *,
@@ -173,10 +178,11 @@ class TicketFilter(_message.Message):
         received_before: _timestamp_pb2.Timestamp | None = ...,
         text: _builtins.str = ...,
         linked: _abc.Iterable[_builtins.str] | None = ...,
+        flows: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["received_before", b"received_before", "received_from", b"received_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignees", b"assignees", "channels", b"channels", "departments", b"departments", "entries", b"entries", "grades", b"grades", "linked", b"linked", "neutral_types", b"neutral_types", "number", b"number", "phases", b"phases", "phone", b"phone", "profiles", b"profiles", "projects", b"projects", "received_before", b"received_before", "received_from", b"received_from", "requester_id", b"requester_id", "requester_name", b"requester_name", "states", b"states", "teams", b"teams", "text", b"text", "types", b"types", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignees", b"assignees", "channels", b"channels", "departments", b"departments", "entries", b"entries", "flows", b"flows", "grades", b"grades", "linked", b"linked", "neutral_types", b"neutral_types", "number", b"number", "phases", b"phases", "phone", b"phone", "profiles", b"profiles", "projects", b"projects", "received_before", b"received_before", "received_from", b"received_from", "requester_id", b"requester_id", "requester_name", b"requester_name", "states", b"states", "teams", b"teams", "text", b"text", "types", b"types", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
