@@ -71,7 +71,7 @@ class Commands:
 
     def claim_first(self, team: str, call: Call) -> ticket_pb2.Ticket:
         """Takes the first ticket of a team's queue that nobody else takes in the same moment."""
-        self._check_member(team, call.caller)
+        self._check_member(team, call)
         refusal = None
         with self._heads.of(team) as offers:
             for offer in offers:
@@ -101,12 +101,15 @@ class Commands:
         after, changed = self._take(offer.number, model.Command("claim"), call)
         return after if changed else None
 
-    def _check_member(self, team: str, caller: model.Caller) -> None:
+    def _check_member(self, team: str, call: Call) -> None:
+        caller = call.caller
         known = [desk for desk in self._desks.all() if team in desk.teams]
         if not known:
             raise Missing(f'There is no team "{team}"; check the name.')
-        members = (desk.people[caller.id].teams for desk in known if caller.id in desk.people)
-        if team not in caller.teams and not any(team in teams for teams in members):
+        members = [desk.people[caller.id].teams for desk in known if caller.id in desk.people]
+        # Who stands in for a member works from the member's queue (M21).
+        stands = [desk.roster.acting_roles(caller.id, call.now)[1] for desk in known]
+        if team not in caller.teams and not any(team in teams for teams in (*members, *stands)):
             raise Refused(f"Only members of team {team} may claim from its queue.", code="forbidden")
 
     def _tell(self, number: str, said: Sequence[Said]) -> None:
