@@ -54,6 +54,9 @@ class Catalogue:
         """The fields kept in Ticket.fields (B19)."""
         self._types = frozenset(self._lists["type"])
         self._asked: dict[tuple[str, str], tuple[FormField, ...]] = {}
+        self._options = {field.name: self._options_of(field) for field in self.fields}
+        named = {name for field in self.fields for name in (field.name, *field.any_of)}
+        self._names = tuple(sorted(named | self._lists.keys()))
 
     def _chain(self, key: str) -> tuple[Entry, ...]:
         """The entry and those above it, nearest first; a circle, which the checks refuse, ends the walk."""
@@ -108,11 +111,9 @@ class Catalogue:
 
     def options(self, field: FormField, kind: str = "") -> Mapping[str, Label]:
         """The choices of a field, in the order of the profile; entries only as far as they go with the type."""
-        if field.choices:
-            return {one.key: one.label for one in field.choices}
-        if field.kind == "yes_no":
-            return YES_NO
-        listed = self._lists.get(field.name, {})
+        listed = self._options.get(field.name)
+        if listed is None or field is not self.by_name[field.name]:
+            listed = self._options_of(field)
         if field.name != "entry" or not kind:
             return listed
         return {key: label for key, label in listed.items() if not (types := self.types_of(key)) or kind in types}
@@ -121,6 +122,11 @@ class Catalogue:
     def lists(self) -> Collection[str]:
         """Names of the fields whose choices are lists of the profile."""
         return self._lists
+
+    def _options_of(self, field: FormField) -> Mapping[str, Label]:
+        if field.choices:
+            return {one.key: one.label for one in field.choices}
+        return YES_NO if field.kind == "yes_no" else self._lists.get(field.name, {})
 
     def listed(self, name: str) -> Mapping[str, Label]:
         """All choices of "type", "entry", "project", "grade", and with a matrix of "impact" and "urgency"."""
@@ -160,18 +166,18 @@ class Catalogue:
 
     def faults(self, value: Callable[[str], str]) -> Iterator[Fault]:
         """Every fault of a filled form; `value` gives what stands in a field. The desk's fields may wait (A7, B19)."""
-        kind, entry = value("type"), value("entry")
-        asked = self.asked(kind, entry)
-        for field in asked:
-            given = next((text for name in field.any_of if (text := value(name))), value(field.name))
-            if field.required and not given and not field.for_desk:
+        given = {name: text for name in self._names if (text := value(name))}
+        kind, entry = given.get("type", ""), given.get("entry", "")
+        for field in self.asked(kind, entry):
+            wanted = field.required and not field.for_desk
+            if wanted and not any(name in given for name in (field.name, *field.any_of)):
                 yield missing(field)
-        for field in self.fields:
+        for name, text in given.items():
             # Also what is not asked: whatever is kept has its form.
-            if not field.any_of and (fault := self.fault_of(field, value(field.name))):
+            one = self.by_name.get(name)
+            if one is not None and not one.any_of and (fault := self.fault_of(one, text)):
                 yield fault
-        for name in self._lists:
-            if (text := value(name)) and text not in self._lists[name]:
+            elif name in self._lists and text not in self._lists[name]:
                 yield not_listed(name, self._lists[name])
         if entry in self._lists["entry"] and (fault := self.entry_fault(kind, entry)):
             yield fault
