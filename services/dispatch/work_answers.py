@@ -105,9 +105,7 @@ class Answers:
         assert refusal is not None  # noqa: S101 - there are steps to try
         raise refusal
 
-    def _told(
-        self, message: HeardMessage, told: queues_pb2.WorkAnswered, caller: model.Caller, now: datetime
-    ) -> Said:
+    def _told(self, message: HeardMessage, told: queues_pb2.WorkAnswered, caller: model.Caller, now: datetime) -> Said:
         own = (desk.people[caller.id].teams for desk in self._desks.all() if caller.id in desk.people)
         teams = sorted(caller.teams.union(*own))[:MOST_TEAMS]
         key = DONE if told.done else REFUSED
