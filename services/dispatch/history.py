@@ -43,8 +43,8 @@ def _told(telling: Telling, entry: Entry, is_hidden: Callable[[ticket_pb2.Ticket
     changes = [
         ticket_pb2.Change(
             field=change.field,
-            old=wire.PERSONAL.get(change.field, change.old) if hidden else change.old,
-            new=wire.PERSONAL.get(change.field, change.new) if hidden else change.new,
+            old=wire.told_masked(change.field, change.old) if hidden else change.old,
+            new=wire.told_masked(change.field, change.new) if hidden else change.new,
         )
         for change in event.changes
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.dispatch import model
+from services.dispatch import model, wire
 from services.dispatch.policy import Desk, open_ticket, step
 from services.dispatch.policy.grading import propose
 from services.kernel.errors import Refused
@@ -212,3 +212,14 @@ def test_type_and_entry_must_go_together():
     assert tale.does("li.wei", "update", entry="erp_account", type="service_request").entry == "erp_account"
     with pytest.raises(Refused, match="not a word of this desk"):
         tale.does("li.wei", "update", entry="fax")
+
+
+def test_extra_fields_are_masked_for_those_without_need():
+    """P1, B19: nobody can say what a desk's own field holds."""
+    tale = Tale()
+    tale.does("li.wei", "update", order_number="HT-2025-7", impact="person", urgency="can_wait", reason="核对")
+    seen = wire.masked(wire.ticket_to(tale.ticket))
+    assert dict(seen.fields) == {"order_number": "***", "proposed_grade": "P3"}
+    assert wire.told_masked("fields.order_number", "HT-2025-7") == "***"
+    assert wire.told_masked("fields.answer.warnings", "yes") == "yes"
+    assert wire.told_masked("grade", "P3") == "P3"
