@@ -48,10 +48,17 @@ def _of_ticket(key: str, event: ticket_pb2.TicketEvent, now: datetime) -> Facts:
         accused=ticket.accused,
         reason=event.reason,
         solution=ticket.solution,
+        record=_written(event),
         urges=ticket.urges,
         alerts=tuple(change.new for change in event.changes if change.field == "alert"),
         anonymous=ticket.neutral_type == common_pb2.NEUTRAL_TYPE_WHISTLE_BLOWING,
     )
+
+
+def _written(event: ticket_pb2.TicketEvent) -> dict[str, str]:
+    """What the event's action recorded; nothing when it recorded nothing."""
+    kinds = {change.new for change in event.changes if change.field == "record" and change.new}
+    return {name: text for each in event.ticket.records if each.kind in kinds for name, text in each.values.items()}
 
 
 def _of_clock(key: str, event: sla_pb2.SlaEvent, now: datetime) -> Facts:

@@ -51,6 +51,8 @@ class Facts:
     due_at: datetime | None = None
     reason: str = ""
     solution: str = ""
+    record: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Values of the record the event's action wrote, such as the cause in a reply (E10)."""
     urges: int = 0
     satisfaction: str = ""
     task_id: str = ""

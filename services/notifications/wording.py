@@ -2,8 +2,8 @@
 
 A template sees `ticket` (number, title, type, grade, state, team, project, priority, requester, assignee, engineer,
 project_manager, solution, urges), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
-`recipient`, `alert` and `survey_link`, each a text in the recipient's language, empty when the event says nothing of
-it. No telephone number, address or description is among them.
+`recipient`, `alert`, `record` (fields of the record just written) and `survey_link`, each a text in the recipient's
+language, empty when the event says nothing of it. No telephone number, address or description is among them.
 """
 
 from __future__ import annotations
@@ -65,6 +65,13 @@ class _Later:
 
     def __str__(self) -> str:
         return self._make()
+
+
+class _Record(dict[str, str]):
+    """Fields that were not filled are empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 class Wording:
@@ -132,6 +139,7 @@ class Wording:
             "role": ", ".join(label("role", role, language) for role in facts.roles),
             "alert": " ".join(_ALERTS[kind][language == "en"] for kind in facts.alerts if kind in _ALERTS),
             "reason": facts.reason,
+            "record": _Record(facts.record),
             "satisfaction": facts.satisfaction,
             "desk": self._profile.profile.title.in_language(language),
             "hotline": self._profile.contact_points.get("hotline", ""),

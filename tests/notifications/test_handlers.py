@@ -25,6 +25,7 @@ from tests.notifications.world import (
     notices,
     on_ticket,
     profiles,
+    ticket,
 )
 
 
@@ -74,7 +75,27 @@ def test_an_urgent_ticket_tells_its_engineer_by_every_way_at_once():
 
 def test_a_state_the_requester_may_see_sends_one_message():
     """O2."""
-    assert [(one.template, one.recipient) for one in told(on_ticket("resolved"))] == [("resolved", "zhang.san")]
+    assert [(one.template, one.recipient) for one in told(on_ticket("confirmed"))] == [("resolved", "zhang.san")]
+
+
+def test_what_an_engineer_solved_reaches_the_user_through_the_desk():
+    """E3: not on the engineer's word; what the desk solved itself is told at once."""
+    assert told(on_ticket("resolved", path="dispatched")) == []
+    assert [one.template for one in told(on_ticket("resolved", path="online"))] == ["resolved"]
+    [confirmed] = told(on_ticket("confirmed", path="dispatched"))
+    assert (confirmed.template, confirmed.recipient) == ("resolved", "zhang.san")
+
+
+def test_the_reply_to_a_defect_has_the_form_the_method_the_analysis_and_the_cause():
+    """E8, E10."""
+    body = ticket_pb2.TicketEvent(event="replied", ticket=ticket(profile="it_callcentre_levels", solution="修正配置"))
+    body.ticket.records.append(ticket_pb2.Record(kind="reply", values={"analysis": "核对规则", "cause": "配置遗漏"}))
+    body.changes.append(ticket_pb2.Change(field="record", new="reply"))
+    body.at.FromDatetime(NOON)
+    found = told(Said("ticket.replied", body, "r-1", subject=NUMBER, time=NOON).as_heard())
+    [reply] = [one for one in found if one.template == "reply"]
+    for words in ("打印机", "修正配置", "核对规则", "配置遗漏"):
+        assert words in reply.subject + reply.text
 
 
 def test_an_escalation_reaches_its_role_even_when_nobody_is_on_duty():
@@ -110,7 +131,7 @@ def test_those_who_may_make_the_callback_are_reminded(role):
 @settings(max_examples=60, deadline=None)
 def test_events_heard_up_to_five_times_and_shuffled_tell_everybody_once(order, sizes):
     """O10."""
-    story = [armed("a"), on_ticket("resolved"), on_ticket("closed", state="closed"), callback_due()]
+    story = [armed("a"), on_ticket("confirmed"), on_ticket("closed", state="closed"), callback_due()]
     expected = {one.id for one in told(*story)}
     kept = FakeDeliveries()
     handlers, left, new = notices(kept), [story[place] for place in order], 0
@@ -124,7 +145,7 @@ def test_events_heard_up_to_five_times_and_shuffled_tell_everybody_once(order, s
 
 def test_a_message_carries_neither_telephone_nor_description():
     """O11, P14."""
-    for one in told(on_ticket("resolved"), on_ticket("closed"), armed(), callback_due()):
+    for one in told(on_ticket("confirmed"), on_ticket("closed"), armed(), callback_due()):
         assert "13800138000" not in one.subject + one.text
         assert "机密" not in one.subject + one.text
 
@@ -149,7 +170,7 @@ def test_an_event_without_a_rule_is_passed_over_before_it_is_decoded(monkeypatch
 
 def test_a_malformed_event_is_refused_alone():
     broken, strange = Heard("1", "sla.armed", b"\xff\xff", NUMBER), armed(profile="no_such_desk")
-    assert len(told(broken, strange, on_ticket("resolved"))) == 1
+    assert len(told(broken, strange, on_ticket("confirmed"))) == 1
     assert broken.refused
     assert strange.refused
 

@@ -221,7 +221,7 @@ def test_a_destination_that_is_away_is_tried_by_one_load_and_left_alone_for_a_wh
 def test_what_is_heard_is_sent_without_being_looked_for_and_found_by_others_after_a_crash(deliveries):
     world = World(deliveries)
     hears = Notices(deliveries, desks(), keys_of(profiles()), world.sending)
-    events = [on_ticket("resolved"), on_ticket("closed", state="closed")]
+    events = [on_ticket("confirmed"), on_ticket("closed", state="closed")]
     assert hears.hear(events, NOON) == 2
     assert hears.hear(events, NOON) == 0
     assert deliveries.claim(NOON, LATER, 9, []) == []
