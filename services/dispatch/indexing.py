@@ -25,6 +25,8 @@ every tick, more every half minute."""
 OFTEN = 30
 AT_ONCE = 40
 """Stretches of a pause looked at in one tick."""
+IN_VAIN = 60
+"""Ticks after which the tickets of a note are not waited for any longer: their opening failed, and comes again."""
 WIDEST = timedelta(days=400)
 MOST_REMEMBERED = 100_000
 
@@ -72,6 +74,8 @@ class Indexer:
         self._ticks = 0
         self._stride = LATE
         """How far to look on at once: wide over quiet times, narrow where much has changed."""
+        self._missed: dict[str, int] = {}
+        """Notes whose tickets were not there yet, and how often they were looked for."""
         self._written: dict[str, int] = {}
         """Versions written lately: the last seconds of changes are looked at with every tick."""
 
@@ -79,15 +83,28 @@ class Indexer:
         """Brings in what is new, within bounds."""
         if not self._rows.lead(now):
             self._written.clear()
+            self._missed.clear()
             return
         waiting = self._rows.waiting()
         most = IN_A_FLOOD if waiting - self._left > FLOOD else A_TICK
         notes = self._rows.noted(most) if waiting else ()
-        self._bring([number for _, numbers in notes for number in numbers])
-        self._rows.forget([note for note, _ in notes])
-        self._left = max(0, waiting - sum(len(numbers) for _, numbers in notes))
+        there = self._bring([number for _, numbers in notes for number in numbers])
+        done = [(note, numbers) for note, numbers in notes if self._is_done(note, numbers, there)]
+        self._rows.forget([note for note, _ in done])
+        self._left = max(0, waiting - sum(len(numbers) for _, numbers in done))
         if most == A_TICK:
             self._changes(now)
+
+    def _is_done(self, note: str, numbers: Sequence[str], there: frozenset[str]) -> bool:
+        """A note is written before its tickets: one without them is looked at again, as long as a write can take."""
+        if there.issuperset(numbers):
+            self._missed.pop(note, None)
+            return True
+        self._missed[note] = self._missed.get(note, 0) + 1
+        if self._missed[note] < IN_VAIN:
+            return False
+        del self._missed[note]
+        return True
 
     def _changes(self, now: datetime) -> None:
         looked = self._rows.looked_until()
@@ -121,10 +138,12 @@ class Indexer:
         self._stride = min(self._stride * 2, WIDEST)
         return max(looked, min(until, now)), len(part)
 
-    def _bring(self, numbers: Sequence[str]) -> None:
+    def _bring(self, numbers: Sequence[str]) -> frozenset[str]:
+        """Rows of these tickets; gives back those that exist."""
         if not numbers:
-            return
+            return frozenset()
         rows = [found_by(ticket) for ticket in self._rows.latest(numbers).values()]
         known = self._rows.versions([row.number for row in rows])
         self._rows.write([row for row in rows if known.get(row.number, 0) < row.version], known)
         self._written.update((row.number, row.version) for row in rows)
+        return frozenset(row.number for row in rows)

@@ -18,7 +18,7 @@ from services.dispatch import wire
 from services.dispatch.commands import Commands
 from services.dispatch.filters import Wanted, found_by, wanted
 from services.dispatch.handlers import Stream, Tickets
-from services.dispatch.indexing import A_TICK, FLOOD, IN_A_FLOOD, Indexer
+from services.dispatch.indexing import A_TICK, FLOOD, IN_A_FLOOD, IN_VAIN, Indexer
 from services.dispatch.model import Command
 from services.dispatch.search import Finds, search
 from services.dispatch.search_storage import MongoFinds
@@ -304,6 +304,27 @@ def test_no_search_walks_over_a_whole_collection(real_tickets, mongodb_uri):
     assert "'indexName': 'terms'" in str(plan["queryPlanner"]["winningPlan"])
     assert plan["executionStats"]["totalDocsExamined"] == 5
     assert shelf.ask(grades=["P1"]) == shelf.ask(grades=["P1"], text="词")
+
+
+@pytest.mark.real
+def test_a_note_read_before_its_tickets_are_written_is_not_forgotten(real_tickets, mongodb_uri):
+    """Openings are noted first: a crash in between must leave no ticket that nobody finds."""
+    finds = real_finds(mongodb_uri)
+    shelf = Shelf(real_tickets, finds)
+    shelf.indexer.tick(MORNING)
+    finds._notes.insert_one({"count": 1, "numbers": ["DS20250610-000001"]})
+    shelf.indexer.tick(MORNING)
+    assert shelf.ask() == []
+    rows = finds._notes.find_one({})
+    shelf.stream.requests([received("DS20250610-000001")], MORNING)
+    finds._notes.delete_many({"_id": {"$ne": (rows or {})["_id"]}})
+    shelf.indexer.tick(MORNING)
+    assert shelf.ask() == ["DS20250610-000001"]
+    finds._notes.insert_one({"count": 1, "numbers": ["DS20250610-000002"]})
+    for _ in range(IN_VAIN):
+        assert finds.waiting()
+        shelf.indexer.tick(MORNING)
+    assert not finds.waiting(), "its opening failed"
 
 
 @pytest.mark.real
