@@ -4,12 +4,12 @@ the place of the absent (M21, M28, C23, Q6)."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
-from services.kernel.duty import Away, DutyTable
+from services.kernel.duty import Away, DutyTable, Filed, Stint
 from services.profile.calendars import calendars_of
 from services.profile.schema import Person, Profile
 
@@ -36,12 +36,17 @@ class _Segment:
 class _Plan:
     """What is adopted, and the pieces of time laid out from it. Replaced whole, so that readers need no lock."""
 
-    __slots__ = ("absences", "pieces", "table")
+    __slots__ = ("absences", "pieces", "stints", "table")
 
     def __init__(self, table: DutyTable, absences: tuple[Away, ...]) -> None:
         self.table = table
         self.absences = absences
         self.pieces: dict[int, tuple[list[int], list[_Segment]]] = {}
+        self.stints: dict[int, list[Stint]] = {}
+        """By piece, so that laying one out looks at its own only."""
+        for stint in table.stints:
+            for number in range(stint.start // _PIECE, (stint.end - 1) // _PIECE + 1):
+                self.stints.setdefault(number, []).append(stint)
 
 
 class Roster:
@@ -122,29 +127,29 @@ class Roster:
         edges = {first}
         for calendar in (self._service_hours, *(calendar for calendar, _ in self._duty)):
             edges.update(calendar.changes(first, last))
-        for group in (plan.absences, plan.table.months, plan.table.stints):
+        stints = plan.stints.get(number, [])
+        absences = [each for each in plan.absences if each.start < last and first < each.end]
+        for group in (absences, plan.table.months, stints):
             edges.update(edge for span in group for edge in (span.start, span.end) if first < edge < last)
         starts = sorted(edges)
-        piece = starts, [self._at(plan, moment) for moment in starts]
+        piece = starts, [self._at(plan.table.months, stints, absences, moment) for moment in starts]
         if len(plan.pieces) >= _MOST_PIECES:
             plan.pieces.clear()
         plan.pieces[number] = piece
         return piece
 
-    def _at(self, plan: _Plan, moment: int) -> _Segment:
+    def _at(self, months: Sequence[Filed], stints: Sequence[Stint], absences: Sequence[Away], moment: int) -> _Segment:
         at = datetime.fromtimestamp(moment, UTC)
         missing: dict[str, str] = {}
-        for absence in plan.absences:
+        for absence in absences:
             if absence.start <= moment < absence.end and absence.person in self._people:
                 missing.setdefault(absence.person, absence.substitute)
         away = {person: self._followed(person, missing) for person in missing}
-        rostered = frozenset[str]().union(
-            *(month.people for month in plan.table.months if month.start <= moment < month.end)
-        )
+        rostered = frozenset[str]().union(*(month.people for month in months if month.start <= moment < month.end))
         names = [
             name for calendar, listed in self._duty if calendar.is_open(at) for name in listed if name not in rostered
         ]
-        on_shift = {stint.person for stint in plan.table.stints if stint.start <= moment < stint.end}
+        on_shift = {stint.person for stint in stints if stint.start <= moment < stint.end}
         names += sorted(on_shift & self._order.keys(), key=self._order.__getitem__)
         standing = [(self._people[name], self._people.get(away.get(name, name))) for name in names]
         places = tuple((place, there) for place, there in standing if there is not None)

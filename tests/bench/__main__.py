@@ -1,7 +1,7 @@
 """`make bench`: the floor, Deskstream, clocks, deadlines, a report, routing and claims, measured in one run.
 
-`python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing,claims] [--output FILE]`. Prints a table and
-writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded in time.
+`python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing,duty,claims] [--output FILE]`. Prints a
+table and writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded in time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.bench.sizes import FULL, QUICK
 from tests.bench.stream_bench import TooSlow
 from tests.bench.table import table
 
-MEASURES = ("floor", "stream", "clocks", "report", "routing", "claims")
+MEASURES = ("floor", "stream", "clocks", "report", "routing", "duty", "claims")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -49,6 +49,9 @@ def main(argv: Sequence[str]) -> int:
             _write(asked.output, figures)
         if "routing" in only:
             figures |= parts.routing(sizes, progress)
+            _write(asked.output, figures)
+        if "duty" in only:
+            figures |= parts.duty(sizes, progress)
             _write(asked.output, figures)
         if "claims" in only:
             figures |= parts.claims(sizes, progress)

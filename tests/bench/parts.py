@@ -17,7 +17,7 @@ from services.profile.calendars import calendars_of
 from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
-from tests.bench import claims_bench, report_bench, routing_bench, sla_bench
+from tests.bench import claims_bench, duty_bench, report_bench, routing_bench, sla_bench
 from tests.bench.drafts import PROFILE, reception_time, submission
 from tests.bench.floor import floor_events_per_s
 from tests.bench.machine import Meter
@@ -115,6 +115,14 @@ def routing(sizes: Sizes, progress: Progress) -> dict[str, Any]:
     told = routing_bench.measure(sizes.decisions)
     progress.update(task, completed=sizes.decisions)
     return {"routing_us": told}
+
+
+def duty(sizes: Sizes, progress: Progress) -> dict[str, Any]:
+    """(h), in this process."""
+    task = progress.add_task("(h) who is on duty", total=sizes.lookups)
+    told = duty_bench.measure(sizes.lookups)
+    progress.update(task, completed=sizes.lookups)
+    return {"duty_lookups": told}
 
 
 def claims(sizes: Sizes, progress: Progress) -> dict[str, Any]:

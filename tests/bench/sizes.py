@@ -22,6 +22,8 @@ class Sizes:
     report_tickets: int
     decisions: int
     """Routing decisions."""
+    lookups: int
+    """Questions who is on duty."""
     claims_queue: int
     claims: int
     claims_paced_s: float
@@ -43,6 +45,7 @@ FULL = Sizes(
     claims=2_000,
     claims_paced_s=20.0,
     decisions=20_000,
+    lookups=500_000,
     within=150.0,
 )
 QUICK = Sizes(
@@ -59,5 +62,6 @@ QUICK = Sizes(
     claims=100,
     claims_paced_s=2.0,
     decisions=200,
+    lookups=5_000,
     within=60.0,
 )

@@ -45,6 +45,12 @@ def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name, words in (("paced", f"{figures['claims_paced_per_s']:g}/s asked for"), ("at_once", "all at once")):
             cuts = figures["claim_ms"][name]
             yield f"(g) a claim, {who}, {words}", f"{_three(cuts)} ms, {cuts['per_s']:g}/s, load {cuts['load']:g}"
+    if "duty_lookups" in figures:
+        told = figures["duty_lookups"]
+        yield (
+            "(h) who is on duty",
+            f"{told['per_s']:,}/s, p99 {told['p99_us']:g} us, first of a day {told['first_us']:g} us",
+        )
     if "report_s" in figures:
         yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
 

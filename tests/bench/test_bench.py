@@ -30,7 +30,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_the_bench_writes_every_figure_it_promises(figures: dict[str, Any]) -> None:
     promised = {
         "floor_events_per_s", "tickets_per_s", "latency_ms", "clock_lateness_ms", "deadline_us", "report_s", "rss_mib",
-        "claim_ms", "routing_us", "versions", "machine",
+        "claim_ms", "routing_us", "duty_lookups", "versions", "machine",
     }  # fmt: skip
     assert promised <= figures.keys()
     assert figures["floor_events_per_s"] > 0
