@@ -216,7 +216,7 @@ def test_the_defect_form_makes_a_defect_ticket(house: House) -> None:
     )
     assert told.status_code == 201
     ticket = ticket_of(house)
-    assert (ticket.type, ticket.neutral_type) == ("system_defect", 4)
+    assert (ticket.type, ticket.neutral_type, ticket.state) == ("system_defect", 4, "submitted")
     assert dict(ticket.fields) == {"module": "总账", "reproducible": "yes"}
 
 
