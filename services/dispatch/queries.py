@@ -61,13 +61,17 @@ class Queries:
         return history_of(desk, record, language, lambda ticket: _hidden(ticket, caller))
 
     def explanation(self, number: str, language: str, caller: model.Caller) -> dispatch_pb2.ExplainResponse:
-        """Why the ticket went where it is, stored when it was decided (C2)."""
+        """Why the ticket went where it is, stored when it was decided (C2); to requesters without the desk's inside."""
         latest = self._record(number, caller).latest
         ticket = wire.ticket_from(latest)
         if ticket.routing is None:
             raise Missing(f"Ticket {number} was never routed by a rule.")
         desk = self._desks.get(ticket.profile)
-        text = explain(desk, ticket.routing, language or desk.profile.profile.language)
+        inside = bool(caller.role_among(READERS))
+        text = explain(desk, ticket.routing, language or desk.profile.profile.language, inside=inside)
+        if not inside:
+            for field in ("tried", "tried_count", "person_reason", "reason"):
+                latest.routing.ClearField(field)
         return dispatch_pb2.ExplainResponse(decision=latest.routing, text=text)
 
 

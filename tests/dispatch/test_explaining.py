@@ -9,10 +9,12 @@ import pytest
 
 from services.contracts.deskstream.v1 import common_pb2
 from services.dispatch import wire
-from services.dispatch.model import Decision
+from services.dispatch.handlers import Stream
+from services.dispatch.model import Caller, Decision
 from services.dispatch.policy import decide, explain
+from services.dispatch.queries import Queries
 from tests.dispatch.rulebooks import desk_with, rule
-from tests.dispatch.world import MORNING, desk, request
+from tests.dispatch.world import MORNING, desk, desks, person, received, request
 
 BOOK = (
     rule("emergency_first", {"grade": ["P1", "P2"], "channel": ["monitoring"]}, "emergency"),
@@ -102,3 +104,24 @@ def test_a_decision_survives_the_wire():
     full = replace(decided(), why_person="because", score=7)
     ticket = replace(wire.request_from(request()), routing=full)
     assert wire.ticket_from(wire.ticket_to(ticket)).routing == full
+
+
+def test_requesters_are_not_told_of_the_rules_for_others(tickets):
+    """C2, P1: rules name other customers, and why somebody was chosen speaks of colleagues."""
+    number = "DS20250610-000001"
+    Stream(desks(), tickets).requests([received(number)], MORNING)
+    queries = Queries(desks(), tickets)
+    told = queries.explanation(number, "en", Caller("c.he.jie", frozenset({"requester"})))
+    assert 'rule "desk_first" matched' in told.text
+    assert "emergency_first" not in told.text
+    assert (list(told.decision.tried), told.decision.tried_count) == ([], 0)
+    assert "emergency_first" in queries.explanation(number, "en", person("li.wei")).text
+
+
+def test_why_the_person_of_a_rule_has_it_is_kept_in_the_language_of_the_desk():
+    """C23, M21: the substitute's turn is told with the name of the absent."""
+    book = [rule("erp", {}, "erp_ops", person="xu.ling")]
+    away = MORNING.replace(month=5, day=7)
+    decision = decide(desk_with(book), wire.request_from(request()), away, away)
+    assert (decision.assignee, decision.why_person) == ("huang.lei", "xu.ling不在岗，由huang.lei代理。")
+    assert "xu.ling不在岗" in explain(desk_with(book), decision, "zh")

@@ -54,9 +54,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def explain(desk: Desk, decision: Decision, language: str) -> str:
-    """The decision in words, zh-CN unless the language starts with "en" (C2)."""
-    return _Words(desk, decision, language).text()
+def explain(desk: Desk, decision: Decision, language: str, *, inside: bool = True) -> str:
+    """The decision in words, zh-CN unless the language starts with "en" (C2).
+
+    `inside`: for people of the desk; others are not told of the rules for other customers, nor of loads and skills.
+    """
+    return _Words(desk, decision, language).text(inside)
 
 
 class _Words:
@@ -69,9 +72,11 @@ class _Words:
         self._en = language.startswith("en")
         self._same = decision.policy_version in ("", desk.version)
 
-    def text(self) -> str:
+    def text(self, inside: bool) -> str:
         """Where to and when; the rule; the person; the facts; the rules tried."""
-        parts = [self._where() + self._why(), self._decision.why_person, self._facts(), self._tried()]
+        parts = [self._where() + self._why(), self._facts()]
+        if inside:
+            parts = [parts[0], self._decision.why_person, parts[1], self._tried()]
         return (" " if self._en else "").join(part for part in parts if part)
 
     def _say(self, en: str, zh: str) -> str:

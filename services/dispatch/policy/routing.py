@@ -8,12 +8,20 @@ from datetime import datetime
 
 from services.dispatch.model import Decision, Ticket
 from services.dispatch.policy.desk import Desk
+from services.profile.facet import Label
 
 OUT_OF_HOURS = "out_of_hours"
 """Name under which the emergency seat stands in a decision, where a rule's id would."""
 
 CATALOGUE = "catalogue_entry"
 """The same for a team that the service catalogue names for what no rule matches (A18)."""
+
+_SEAT = "非服务时间受理，转应急坐席。Received outside the desk's hours: to the emergency seat."
+_OF_ENTRY = "没有规则命中，转服务目录项 {entry} 的团队。No rule matched: to the team of the catalogue entry {entry}."
+_UNMATCHED = (
+    "没有规则命中，转未匹配队列，不会遗失。"
+    "No rule matched: to the team that takes the unmatched, so that nothing is lost."
+)
 
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONGEST_FACT = 100
@@ -85,16 +93,15 @@ def rule_on(desk: Desk, facts: Mapping[str, str]) -> Ruling:
     """The rules' word on these facts: the emergency seat outside hours (A6), the rule that decides, or none (C24)."""
     routing = desk.profile.routing
     if routing.out_of_hours_team and facts.get("in_hours") == "false":
-        reason = "Received outside the desk's hours: to the emergency seat."
-        return Ruling(routing.out_of_hours_team, OUT_OF_HOURS, reason=reason)
+        return Ruling(routing.out_of_hours_team, OUT_OF_HOURS, reason=_SEAT)
     match = desk.rules.judge(facts)
     if match.rule is None:
         entry = facts.get("entry", "")
         if team := desk.profile.catalogue.default_of(entry, "team"):
-            reason = f"No rule matched: to the team of the catalogue entry {entry}."
-            return Ruling(team, CATALOGUE, reason=reason, tried=match.tried, tried_count=match.tried_count)
-        reason = "No rule matched: to the team that takes the unmatched, so that nothing is lost."
-        return Ruling(routing.unmatched_team, reason=reason, tried=match.tried, tried_count=match.tried_count)
+            return Ruling(
+                team, CATALOGUE, reason=_OF_ENTRY.format(entry=entry), tried=match.tried, tried_count=match.tried_count
+            )
+        return Ruling(routing.unmatched_team, reason=_UNMATCHED, tried=match.tried, tried_count=match.tried_count)
     return Ruling(
         team=match.rule.to.team,
         rule=match.rule.id,
@@ -128,15 +135,26 @@ def decide(desk: Desk, ticket: Ticket, at: datetime, now: datetime) -> Decision:
 
 def _person(desk: Desk, ticket: Ticket, ruling: Ruling, at: datetime) -> tuple[str, str]:
     """Whom the ruling means, and why: who is on the emergency seat, the person or substitute, else the team's queue."""
+
+    def say(zh: str, en: str) -> str:
+        return Label(zh=zh, en=en).in_language(desk.profile.profile.language)
+
     if ruling.rule == OUT_OF_HOURS:
         people = desk.roster.on_duty(at, team=ruling.team)
         seat = next((person.id for person in people if not desk.is_accused(ticket, person.id)), "")
-        return seat, f"{seat} is on duty there." if seat else "Nobody is on duty there, so it waits in the queue."
+        if not seat:
+            return "", say("该坐席无人值班，在队列中等待。", "Nobody is on duty there, so it waits in the queue.")
+        return seat, say(f"{seat}当班。", f"{seat} is on duty there.")
     if not ruling.person:
         return "", ""
     chosen = desk.roster.stand_in(ruling.person, at)
     if desk.is_accused(ticket, chosen):
-        return "", "The person of the rule is the one complained about, so it waits in the team's queue."
+        return "", say(
+            "规则指定的人是被投诉人，因此在团队队列中等待。",
+            "The person of the rule is the one complained about, so it waits in the team's queue.",
+        )
     if chosen != ruling.person:
-        return chosen, f"{ruling.person} is absent; {chosen} stands in."
-    return chosen, ""
+        return chosen, say(
+            f"{ruling.person}不在岗，由{chosen}代理。", f"{ruling.person} is absent; {chosen} stands in."
+        )
+    return chosen, say(f"规则指定{chosen}。", f"The rule names {chosen}.")
