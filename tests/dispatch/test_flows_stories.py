@@ -1,4 +1,4 @@
-"""Sections 5.1 to 5.5 as people live them, with their wrong turns refused."""
+"""Sections 5.1, 5.2, 5.3 and 5.5 as people live them, with their wrong turns refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from services.dispatch import model
 from services.dispatch.policy import callback_heard
 from services.kernel.errors import Refused
-from tests.dispatch.test_flows import LEVELS, replays
+from tests.dispatch.test_flows import replays
 from tests.dispatch.world import Tale, person
 
 
@@ -20,10 +20,6 @@ def called(tale: Tale, outcome: str = "completed") -> model.Ticket:
     assert event is not None
     tale.events.append(event)
     return event.ticket
-
-
-def names(tale: Tale) -> list[str]:
-    return [event.name for event in tale.events]
 
 
 def escalated() -> Tale:
@@ -154,86 +150,6 @@ def test_nobody_takes_a_step_on_a_complaint_about_themselves():
     assert tale.does("chen.jing", "note", reason="我的说明").version == 2
 
 
-def defect_to_approval(tale: Tale) -> None:
-    tale.does("i.he.xin", "begin_analysis")
-    tale.does("i.he.xin", "analyse", subtype="business", findings="规则配置错误")
-    tale.does("i.mao.ting", "accept")
-    tale.does("i.mao.ting", "propose", plan="修正规则表")
-
-
-def test_a_defect_goes_from_submission_to_reply_with_the_leaders_consent():
-    """B7, B15, E5, E6, E7, E8, E9, E10, section 5.4: actor and time at each step."""
-    tale = Tale(LEVELS, type="system_defect", entry="business_system")
-    assert tale.ticket.team == "desk", "the centre analyses first"
-    defect_to_approval(tale)
-    assert (tale.ticket.state, tale.ticket.assignee) == ("awaiting_approval", "i.fu.qin")
-    with pytest.raises(Refused):
-        tale.does("i.mao.ting", "implement")
-    with pytest.raises(Refused):
-        tale.does("i.mao.ting", "approve")
-    tale.does("i.fu.qin", "approve", opinion="同意")
-    approval = tale.ticket.records[-1]
-    assert (approval.kind, approval.by, approval.at) == (
-        "approval",
-        model.Actor("i.fu.qin", "supervisor"),
-        tale.now,
-    )
-    tale.does("i.mao.ting", "implement")
-    tale.does("i.mao.ting", "resolve", solution="规则已修正", steps="备份；修正；验证", remaining="无")
-    tale.does("i.he.xin", "confirm")
-    with pytest.raises(Refused) as refused:
-        tale.does("i.he.xin", "report_up", fault_kind="业务规则")
-    assert {fault.field for fault in refused.value.faults} == {"cause", "method", "loss"}, "B15: four fields"
-    tale.does("i.he.xin", "report_up", fault_kind="业务规则", cause="配置遗漏", method="修正配置", loss="无")
-    with pytest.raises(Refused, match="变更记录"):
-        tale.does("i.he.xin", "reply", analysis="核对规则", cause="配置遗漏")
-    tale.does("i.he.xin", "add_record", target="change", changed="no", what="仅改配置，无程序变更")
-    tale.does("i.he.xin", "reply", analysis="核对规则", cause="配置遗漏")
-    ticket = tale.does("i.he.xin", "close")
-    assert ticket.state == "closed"
-    steps = ("opened", "dispatched", "approved", "resolved", "confirmed", "reported", "replied", "closed")
-    assert [name for name in names(tale) if name in steps] == list(steps)
-    assert replays(tale)
-
-
-def test_a_refused_proposal_and_a_denied_solution_need_consent_anew():
-    """E7, E8: the old consent does not answer for another solution."""
-    tale = Tale(LEVELS, type="system_defect")
-    defect_to_approval(tale)
-    with pytest.raises(Refused, match="a reason"):
-        tale.does("i.fu.qin", "refuse_proposal")
-    tale.does("i.fu.qin", "refuse_proposal", reason="风险过大")
-    assert (tale.ticket.state, tale.ticket.assignee) == ("proposing", "i.mao.ting")
-    assert "proposal" not in {each.kind for each in tale.ticket.records}
-    tale.does("i.mao.ting", "propose", plan="灰度修正")
-    tale.does("i.fu.qin", "approve")
-    tale.does("i.mao.ting", "implement")
-    tale.does("i.mao.ting", "resolve", solution="s", steps="s", remaining="无")
-    ticket = tale.does("i.he.xin", "deny", reason="仍然报错")
-    assert {each.kind for each in ticket.records} == {"analysis"}
-    assert "resolved" not in ticket.milestones
-    assert replays(tale)
-
-
-@pytest.mark.parametrize(("subtype", "team"), [("technical", "technical"), ("business", "business")])
-def test_the_subtype_of_a_defect_decides_who_handles_it(subtype: str, team: str):
-    """B7, E6"""
-    tale = Tale(LEVELS, type="system_defect")
-    tale.does("i.he.xin", "begin_analysis")
-    with pytest.raises(Refused, match="technical, business, operational") as refused:
-        tale.does("i.he.xin", "analyse", findings="x")
-    assert refused.value.field == "subtype"
-    assert tale.does("i.he.xin", "analyse", subtype=subtype, findings="x").team == team
-
-
-def test_a_consultation_is_solved_without_dispatch():
-    """B11"""
-    tale = Tale(LEVELS, type="consultation")
-    tale.does("i.he.xin", "answer", solution="已解答")
-    assert tale.does("i.he.xin", "close").dispatches == 0
-    assert "dispatched" not in names(tale)
-
-
 def test_several_departments_wait_for_the_supervisor_to_name_the_lead():
     """C11, section 5.2: resources on the way, result told by the desk."""
     tale = Tale("generic_desk", type="fault", grade="urgent", entry="network", project="")
@@ -304,3 +220,31 @@ def test_a_technician_may_resolve_and_never_close():
             assert not (row.to == "closed" and "engineer" in row.roles)
     with pytest.raises(Refused):
         tale.does(person("huang.lei"), "close")
+
+
+def test_a_request_outside_the_catalogue_is_declined_with_a_reason_and_never_dispatched():
+    """A19"""
+    tale = Tale()
+    with pytest.raises(Refused, match="a reason"):
+        tale.does("li.wei", "decline")
+    ticket = tale.does("li.wei", "decline", reason="不在受理范围")
+    assert (ticket.state, ticket.phase, ticket.dispatches) == ("declined", "cancelled", 0)
+    with pytest.raises(Refused):
+        tale.does("li.wei", "try_online")
+
+
+@pytest.mark.parametrize("kind", ["consultation", "complaint"])
+def test_a_no_in_the_callback_begins_a_new_cycle_in_every_flow(kind: str):
+    """F13: records, promise and milestones are asked for anew."""
+    tale = Tale(type=kind)
+    if kind == "consultation":
+        tale.does("li.wei", "take_up")
+        tale.does("li.wei", "answer", solution="已说明")
+    else:
+        tale.does("li.wei", "answer", solution="已解释")
+        tale.does("chen.jing", "state_finding", justified="no", basis="核对属实")
+        tale.does("li.wei", "tell_result", summary="已告知")
+    ticket = called(tale, "unsolved")
+    assert (ticket.state, ticket.cycle, ticket.records, ticket.callback) == ("reopened", 1, (), "")
+    assert tale.events[-1].name == "reopened"
+    assert replays(tale)
