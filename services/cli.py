@@ -30,7 +30,7 @@ def check_policy(
     """Reads profiles and tells every fault with file, line, field and remedy."""
     from services.profile.load import check
 
-    folders = [folder] if any(folder.glob("*.yaml")) else sorted(path for path in folder.iterdir() if path.is_dir())
+    folders = [folder] if any(folder.glob("*.yaml")) else sorted(folder.glob("[!.]*/"))
     faults = [fault for one in folders for fault in check(one)]
     for fault in faults:
         typer.echo(fault)

@@ -16,7 +16,7 @@ from services.dispatch.decisions import days
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.rehearsing import Decided, Rehearsal, rehearse
 from services.kernel.errors import Unavailable
-from services.profile.load import load
+from services.profile.applying import load_beside
 from services.runtime.calls import channel
 from services.runtime.settings import Settings
 
@@ -37,7 +37,7 @@ def explanation(settings: Settings, number: str, language: str, token: str) -> s
 def dry_run(settings: Settings, folder: Path, first: str, last: str, token: str, console: Console) -> Rehearsal:
     """Judges the tickets of these days by the profile in the folder, prints what would be different."""
     days(first, last)
-    loaded = load(folder)
+    loaded = load_beside(folder, settings.policy_dir)
     desk = Desk(loaded.profile, loaded.version, loaded.roster)
     with channel(settings.target("dispatch"), token or _own_token(settings)) as line:
         found = rehearse(desk, _decisions(line, desk.name, first, last, settings))

@@ -7,6 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,30 +44,48 @@ def apply(folder: Path, policy_dir: Path) -> Applied:
     if folder.resolve() == (policy_dir / name).resolve():
         raise Refused(f"{folder} is the folder in force already; change a copy of it and apply that.", field="folder")
     try:
-        staging = Path(tempfile.mkdtemp(prefix=".apply-", dir=policy_dir))
-        try:
-            return _apply(folder, policy_dir, name, staging)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with _staged(folder, policy_dir, policy_dir) as staged:
+            return _apply(staged, policy_dir)
     except OSError as error:
         raise Refused(f"The policy cannot be written ({error}); look at the rights of {policy_dir}.") from None
 
 
-def _apply(folder: Path, policy_dir: Path, name: str, staging: Path) -> Applied:
-    staged, target = staging / name, policy_dir / name
-    staged.mkdir()
-    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        shutil.copyfile(file, staged / file.name)
-    others = sorted(
-        path.name for path in policy_dir.iterdir() if path.is_dir() and path.name[0] != "." and path != target
-    )
-    for other in others:
-        (staging / other).symlink_to((policy_dir / other).resolve(), target_is_directory=True)
+def load_beside(folder: Path, policy_dir: Path) -> LoadedProfile:
+    """A changed profile as it would be in force: `extends` finds the others there. Writes nothing to `policy_dir`."""
+    if not policy_dir.is_dir():
+        return load(folder)
+    with _staged(folder, policy_dir, None) as staged:
+        return load(staged)
+
+
+@contextmanager
+def _staged(folder: Path, policy_dir: Path, where: Path | None) -> Iterator[Path]:
+    """A copy of the folder's YAML files with the other profiles in force beside it, for as long as it is looked at."""
+    staging = Path(tempfile.mkdtemp(prefix=".apply-", dir=where))
+    try:
+        staged = staging / folder.resolve().name
+        staged.mkdir()
+        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+            shutil.copyfile(file, staged / file.name)
+        for other in _others(policy_dir, staged.name):
+            (staging / other).symlink_to((policy_dir / other).resolve(), target_is_directory=True)
+        yield staged
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _others(policy_dir: Path, name: str) -> list[str]:
+    found = (path.name for path in policy_dir.iterdir() if path.is_dir() and path.name[0] != ".")
+    return sorted(each for each in found if each != name)
+
+
+def _apply(staged: Path, policy_dir: Path) -> Applied:
+    name, target = staged.name, policy_dir / staged.name
     new, old = load(staged), _in_force(target)
-    _heirs_stay_whole(staging, policy_dir, others)
-    changes = tuple(differences(old.facets if old else {}, new.facets))
+    _heirs_stay_whole(staged.parent, policy_dir, _others(policy_dir, name))
     if old is not None and old.facets == new.facets:
         return Applied(name, old.version, new.version, ())
+    changes = tuple(differences(old.facets if old else {}, new.facets))
     staged.chmod(0o755)
     _swap(staged, target)
     return Applied(name, old.version if old else "", new.version, changes or ("everything is new",))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from services.cli import app
 from services.kernel.errors import Refused
-from services.profile.applying import apply
+from services.profile.applying import apply, load_beside
 from services.profile.differences import MOST, differences
 from services.profile.faults import ProfileFaults
 from services.profile.load import load
@@ -91,6 +91,8 @@ def test_a_new_profile_and_one_that_extends_another_can_be_applied(tmp_path, ins
     place.mkdir(parents=True)
     about = (installed / "itss_desk" / "about.yaml").read_text(encoding="utf-8").replace("itss_desk", "branch")
     (place / "about.yaml").write_text("extends: itss_desk\n" + about, encoding="utf-8")
+    assert load_beside(place, installed).name == "branch"
+    assert names(installed) == ["generic_desk", "itss_desk"]
     done = apply(place, installed)
     assert (done.before, done.changes[0].split(":")[0]) == ("", "profile")
     assert load(installed / "branch").name == "branch"
