@@ -18,6 +18,7 @@ from services.contracts.deskstream.v1.intake_pb2 import (
     RequestRefused,
 )
 from services.contracts.deskstream.v1.notifications_pb2 import NotificationEvent
+from services.contracts.deskstream.v1.queues_pb2 import WorkAnswer, WorkAnswered
 from services.contracts.deskstream.v1.roster_pb2 import DutyTable, RosterEvent
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
@@ -37,6 +38,9 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("callback.", CallbackEvent),
     ("survey.", CallbackEvent),
     ("notification.", NotificationEvent),
+    ("work.accept", WorkAnswer),
+    ("work.decline", WorkAnswer),
+    ("answer.", WorkAnswered),
     ("directory.duty_changed", DutyTable),
     ("directory.roster_", RosterEvent),
     ("directory.", DirectoryEvent),
