@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.contracts.deskstream.v1 import roster_pb2
 from services.directory import roster_policy as policy
-from services.directory.roster_model import Book, ToldDuty
+from services.directory.roster_model import Book, Request, ToldDuty
 from services.directory.rosters import Books, this_month
 from services.kernel.duty import Away, DutyTable, Filed, Stint
 from services.profile.duty import Roster
 from services.profile.load import LoadedProfile, Profiles
+from services.profile.roster import RosterRules
 from services.profile.shifts import ShiftTimes, bounds, rules_of, work_of
 from services.runtime.duty_feed import KEY, table_to
 from services.runtime.message import Said, event_id
@@ -42,7 +43,7 @@ class DutyBoard:
         self._books = books
         self._duties = duties
         self._said: Sequence[ToldDuty] = ()
-        self._filing: Sequence[tuple[Book, str]] = ()
+        self._told: Sequence[tuple[Book, str]] = ()
         self._fresh = True
 
     def write(self, now: datetime) -> None:
@@ -69,8 +70,9 @@ class DutyBoard:
         # A worker that has just started says everything: a service that came later has not heard it.
         self._said = [each for each in duties if each is not None and (self._fresh or each.told < each.version)]
         self._fresh = False
-        self._filing = [found for loaded in self._profiles for found in self._unfiled(loaded, now)]
-        return [*map(_duty_said, self._said), *(self._filing_said(book, key, now) for book, key in self._filing)]
+        news = [found for loaded in self._profiles for found in self._news(loaded, now)]
+        self._told = [(book, key) for book, key, _ in news]
+        return [*map(_duty_said, self._said), *(said for _, _, said in news)]
 
     def _mark(self) -> None:
         said, self._said = self._said, ()
@@ -78,35 +80,26 @@ class DutyBoard:
             seen = self._duties.duty(each.profile)
             if seen is not None and seen.told < each.version:
                 self._duties.swap_duty(seen, replace(seen, told=each.version))
-        filing, self._filing = self._filing, ()
-        for told, key in filing:
+        news, self._told = self._told, ()
+        for told, key in news:
             seen_book = self._books.book(told.profile, told.month)
             if key not in seen_book.told:
                 new = replace(seen_book, version=seen_book.version + 1, told=(*seen_book.told, key))
                 self._books.swap(seen_book, new)
 
-    def _unfiled(self, loaded: LoadedProfile, now: datetime) -> list[tuple[Book, str]]:
-        zone = ZoneInfo(loaded.profile.profile.timezone)
-        book = self._books.book(loaded.name, policy.month_after(this_month(loaded, now)))
-        return [(book, key) for key in policy.filing_news(rules_of(loaded.profile), book, now, zone)]
-
-    def _filing_said(self, book: Book, key: str, now: datetime) -> Said:
-        loaded = next(each for each in self._profiles if each.name == book.profile)
-        rules = rules_of(loaded.profile)
-        due, at = Timestamp(), policy.due_at(rules, book.month, ZoneInfo(loaded.profile.profile.timezone))
-        due.FromDatetime(at)
-        body = roster_pb2.RosterEvent(
-            event=key,
-            profile=book.profile,
-            month=book.month,
-            makers=rules.filing.makers,
-            receiver=rules.filing.receiver,
-            due_at=due,
-        )
-        cause = f"roster/{book.profile}/{book.month}"
-        name = f"directory.{key}"
-        happened = at if key == "roster_overdue" else at - timedelta(days=1)
-        return Said(name, body, event_id(cause, name, book.profile), book.profile, happened, cause, _ACTOR)
+    def _news(self, loaded: LoadedProfile, now: datetime) -> list[tuple[Book, str, Said]]:
+        """What is owed about months: unfiled ones and empty posts, each with the book that remembers it was told."""
+        rules, zone = rules_of(loaded.profile), ZoneInfo(loaded.profile.profile.timezone)
+        month = this_month(loaded, now)
+        following = self._books.book(loaded.name, policy.month_after(month))
+        owed = [
+            (following, key, _filing_said(rules, following, key, zone))
+            for key in policy.filing_news(rules, following, now, zone)
+        ]
+        for step in (-1, 0):
+            book = self._books.book(loaded.name, policy.month_after(month, step))
+            owed += [(book, leave.id, _empty_said(rules, book, leave)) for leave in policy.uncovered(book, now)]
+        return owed
 
     def _table(self, loaded: LoadedProfile, now: datetime) -> DutyTable:
         month = this_month(loaded, now)
@@ -160,3 +153,33 @@ def _duty_said(told: ToldDuty) -> Said:
     cause = f"duty/{told.profile}/{told.version}"
     body = roster_pb2.DutyTable.FromString(told.table)
     return Said(KEY, body, event_id(cause, KEY, told.profile), told.profile, None, cause, _ACTOR)
+
+
+def _filing_said(rules: RosterRules, book: Book, key: str, zone: ZoneInfo) -> Said:
+    at = policy.due_at(rules, book.month, zone)
+    happened = at if key == "roster_overdue" else at - timedelta(days=1)
+    return _said(rules, book, key, f"roster/{book.profile}/{book.month}", happened, due_at=_stamp(at))
+
+
+def _empty_said(rules: RosterRules, book: Book, leave: Request) -> Said:
+    happened = datetime.fromtimestamp(leave.start, UTC)
+    return _said(rules, book, "roster_post_empty", leave.id, happened, request=leave.id, person=leave.person)
+
+
+def _said(rules: RosterRules, book: Book, event: str, cause: str, happened: datetime, **more: Any) -> Said:
+    body = roster_pb2.RosterEvent(
+        event=event,
+        profile=book.profile,
+        month=book.month,
+        makers=rules.filing.makers,
+        receiver=rules.filing.receiver,
+        **more,
+    )
+    key = f"directory.{event}"
+    return Said(key, body, event_id(cause, key, book.profile), book.profile, happened, cause, _ACTOR)
+
+
+def _stamp(at: datetime) -> Timestamp:
+    made = Timestamp()
+    made.FromDatetime(at.astimezone(UTC))
+    return made

@@ -54,6 +54,17 @@ def filing_news(rules: RosterRules, book: Book, now: datetime, zone: ZoneInfo) -
     return tuple(name for name, at in owed if now >= at and name not in book.told)
 
 
+def uncovered(book: Book, now: datetime) -> tuple[Request, ...]:
+    """Leave under way that nobody covers and the stream has not heard of: a post is empty (防止空岗, M17)."""
+    moment = now.timestamp()
+    return tuple(
+        each
+        for each in book.requests
+        if each.kind == "leave" and each.state == "approved" and not each.other
+        if each.start <= moment < each.end and each.id not in book.told
+    )
+
+
 def leave(
     profile: Profile, books: Sequence[Book], wish: Wish, start: datetime, end: datetime, other: str, extended: str = ""
 ) -> Request:

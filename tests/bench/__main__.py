@@ -1,7 +1,8 @@
-"""`make bench`: the floor, Deskstream, clocks, deadlines, a report, routing and claims, measured in one run.
+"""`make bench`: the floor, Deskstream, clocks, deadlines, a report, routing, duty and claims, measured in one run.
 
 `python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing,duty,claims] [--output FILE]`. Prints a
-table and writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded in time.
+table and writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded
+in time.
 """
 
 from __future__ import annotations

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.contracts.deskstream.v1 import roster_pb2
+from services.directory.roster_wire import vacancies
 from services.directory.rosters import Change
 from services.kernel.errors import Missing, Refused
+from services.profile.load import restore
 from services.runtime.duty_feed import table_from, table_to
 from tests.directory.roster_world import World, at
 
@@ -135,9 +138,10 @@ def test_a_crash_before_the_confirm_says_the_same_words_again(world: World) -> N
     """T3."""
     world.now = at("2025-03-25T08:00")
     first = world.board.tick(world.now)
-    again = replace(world, now=world.now + timedelta(minutes=3))
-    assert [said.id for said in first] == [said.id for said in again.board.tick(again.now)]
-    assert first[0].body == again.board._filing_said(*again.board._filing[0], again.now).body
+    restarted = replace(world, now=world.now + timedelta(minutes=3))
+    again = restarted.board.tick(restarted.now)
+    assert [said.id for said in first] == [said.id for said in again]
+    assert first[0].body == again[0].body
 
 
 def test_a_change_of_duty_is_said_once_with_the_whole_table(world: World) -> None:
@@ -162,3 +166,21 @@ def test_a_new_month_moves_the_table_on(world: World) -> None:
     world.board.tick(world.now)
     world.now = at("2025-04-02T00:00")
     assert [said.key for said in world.board.tick(world.now)] == ["directory.duty_changed"]
+
+
+def test_an_empty_post_is_told_once_while_it_is_empty(world: World) -> None:
+    """M17: 防止空岗, an uncovered post alerts."""
+    asked = world.leave("li.wei", "2025-03-03T10:00", "2025-03-03T18:00", "", acute=True)
+    world.decide(asked, "sun.ning")
+    told = []
+    for clock in ("09:59", "10:00", "10:01", "18:00"):
+        world.now = at(f"2025-03-03T{clock}")
+        told += [f"{clock} {said.key} {said.body.person}" for said in world.board.tick(world.now) if "post" in said.key]  # type: ignore[attr-defined]
+    assert told == ["10:00 directory.roster_post_empty li.wei"]
+
+
+def test_posts_nobody_fills_are_vacancies(world: World) -> None:
+    """M29: the establishment of the profile (编制)."""
+    facets = json.loads(json.dumps(world.loaded.facets, default=str))
+    facets["roster"]["establishment"] = {"supervisor": 2, "shift_leader": 4, "specialist": None}
+    assert vacancies(restore(facets)) == {"supervisor": 1}

@@ -1224,7 +1224,9 @@ Global___DutyTable: _TypeAlias = DutyTable  # noqa: Y015
 
 @_typing.final
 class RosterEvent(_message.Message):
-    """Body of directory.roster_due and directory.roster_overdue (M1)."""
+    """Body of directory.roster_due and directory.roster_overdue (M1), and of directory.roster_post_empty: somebody is away
+    and nobody stands in (M17).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1234,10 +1236,15 @@ class RosterEvent(_message.Message):
     MAKERS_FIELD_NUMBER: _builtins.int
     RECEIVER_FIELD_NUMBER: _builtins.int
     DUE_AT_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     profile: _builtins.str
     month: _builtins.str
     receiver: _builtins.str
+    request: _builtins.str
+    """The leave without a substitute, and whose it is."""
+    person: _builtins.str
     @_builtins.property
     def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Role that files, and role it is filed with."""
@@ -1253,10 +1260,12 @@ class RosterEvent(_message.Message):
         makers: _abc.Iterable[_builtins.str] | None = ...,
         receiver: _builtins.str = ...,
         due_at: _timestamp_pb2.Timestamp | None = ...,
+        request: _builtins.str = ...,
+        person: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "event", b"event", "makers", b"makers", "month", b"month", "profile", b"profile", "receiver", b"receiver"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "event", b"event", "makers", b"makers", "month", b"month", "person", b"person", "profile", b"profile", "receiver", b"receiver", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
