@@ -16,8 +16,10 @@ from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.teamwork import pools_of
 from services.dispatch.turns import Leases, Turns
 
-AT_ONCE = 1000
-"""How many tickets of a team one tick looks at."""
+AT_ONCE = 250
+"""How many tickets of a team are looked at together."""
+AT_LENGTH = 1.0
+"""Seconds after which a tick begins no further batch: what it wrote must be said, and the lease be renewed."""
 FRESH = 2.0
 """Seconds for which what people hold is remembered: people take and finish tickets meanwhile."""
 
@@ -66,11 +68,11 @@ class Assignments(Protocol):
     def held_by(self, people: Iterable[str]) -> Mapping[str, Sequence[Held]]:
         """Open tickets in the hands of each."""
 
-    def append(self, given: Sequence[Given], owed_since: datetime) -> set[str]:
-        """Adds each event to its ticket's version before; the numbers of those that took it. They owe it from then."""
+    def append(self, given: Sequence[Given]) -> set[str]:
+        """Adds each event to its ticket's version before; the numbers of those that took it."""
 
-    def mark_said(self, said: Sequence[Given]) -> None:
-        """These were said."""
+    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
+        """The events among these (ticket, event) that were written, as they are said."""
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ class _Pool:
     seats: dict[str, Seat] = field(default_factory=dict)
     seen: float = float("-inf")
     after: dict[str, str] = field(default_factory=dict)
+    owed: tuple[tuple[str, str], ...] = ()
+    """Written or about to be, and not known to be said."""
 
 
 def names_of(desks: Desks) -> tuple[str, ...]:
@@ -92,7 +96,11 @@ def names_of(desks: Desks) -> tuple[str, ...]:
 
 
 class Assigning:
-    """One tick after another, never two at once. What it writes lies in the tickets' outboxes until it was said."""
+    """One tick after another, never two at once.
+
+    What a batch is about to write is kept with the lease until it was said, as one outbox for all: an outbox in each
+    ticket would be a second write of each.
+    """
 
     def __init__(
         self, desks: Desks, store: Assignments, leases: Leases, me: str, monotonic: Callable[[], float]
@@ -106,43 +114,79 @@ class Assigning:
         }
         self._desks = {desk.name: desk for desk in desks.all()}
         self._pool_of = {(pool.desk.name, team): pool for pool in self._pools.values() for team in pool.teams}
-        self._told: Sequence[Given] = ()
+        self._returned = True
 
     def tick(self, now: datetime) -> Sequence[Said]:
-        """What is to be said. The tick after it marks it as said: it comes only once all was confirmed."""
-        told, self._told = self._told, ()
-        self._store.mark_said(told)
+        """What is to be said. The next tick comes only once all of it was confirmed, unless this one raised."""
+        confirmed, self._returned = self._returned, False
+        if confirmed:
+            for pool in self._pools.values():
+                pool.owed = ()
         for name in self._leases.renew():
-            pool = self._pools[name]
-            pool.turns, pool.seen = self._leases.recall(name), float("-inf")
-            pool.after.clear()
-        held = self._leases.held()
-        changed = self._late(held, now) if held else []
-        for name in held:
-            changed += self._give(self._pools[name], now)
-        self._told = changed
-        return [message for each in changed for message in each.said]
+            self._take_over(name)
+        said = [message for pool in self._pools.values() if pool.owed for message in self._store.words(pool.owed)]
+        held = [self._pools[name] for name in self._leases.held()]
+        late = self._late(held, now) if held else {}
+        for pool in held:
+            said += self._commit(pool, late.get(pool.name, []))
+            said += self._give_out(pool, now)
+            if pool.turns.owed and not pool.owed:
+                pool.turns = replace(pool.turns, owed=())
+                self._leases.keep(pool.name, pool.turns)
+        self._returned = True
+        return said
 
-    def _late(self, held: Sequence[str], now: datetime) -> list[Given]:
+    def _give_out(self, pool: _Pool, now: datetime) -> list[Said]:
+        """Batch after batch, as long as there is room and time."""
+        begun = self._monotonic()
+        said: list[Said] = []
+        while batch := self._commit(pool, self._give(pool, now)):
+            said += batch
+            if self._monotonic() - begun >= AT_LENGTH or len(batch) < AT_ONCE:
+                break
+        return said
+
+    def _take_over(self, name: str) -> None:
+        if name not in self._pools:
+            self._pools[name] = _Pool(name, next(iter(self._desks.values())), ())
+        pool = self._pools[name]
+        pool.turns = self._leases.recall(name)
+        pool.owed, pool.seen = pool.turns.owed, float("-inf")
+        pool.after.clear()
+
+    def _late(self, held: Sequence[_Pool], now: datetime) -> Mapping[str, list[Given]]:
         """Overflows and takings back of the groups held."""
-        decided: list[Given] = []
+        names = {pool.name for pool in held}
+        decided: dict[str, list[Given]] = {}
         for standing in self._store.overdue(now, AT_ONCE):
             ticket = standing.ticket()
             desk = self._desks.get(ticket.profile)
-            if desk is None:
-                continue
             pool = self._pool_of.get((ticket.profile, ticket.team))
-            if pool is not None and pool.name not in held:
+            if desk is None or (pool is not None and pool.name not in names):
                 continue
             event = overdue(desk, ticket, now)
-            if event is None:
+            if event is None or pool is None:
                 # The rules changed since the ticket was told its instant.
                 self._store.look_again(ticket.number, ticket.version, attend(desk, ticket))
                 continue
-            decided.append(self._written(event, standing.entry))
-            if pool is not None:
-                pool.seen = float("-inf")
-        return self._kept(decided, now)
+            decided.setdefault(pool.name, []).append(self._written(event, standing.entry))
+        return decided
+
+    def _commit(self, pool: _Pool, decided: Sequence[Given]) -> Sequence[Said]:
+        """Remembers what is owed, then writes it. What could not be written by all means is not what people hold."""
+        if not decided:
+            return ()
+        seen, pool.seen = pool.seen, float("-inf")
+        owed = (*pool.owed, *((each.ticket.number, each.entries[-1].id) for each in decided))
+        turns = replace(pool.turns, owed=owed)
+        # Fence and memory in one: after a change of holder nothing is written.
+        if not self._leases.keep(pool.name, turns):
+            return ()
+        pool.turns, pool.owed = turns, owed
+        taken = self._store.append(decided)
+        if len(taken) == len(decided) and all(each.ticket.assignee for each in decided):
+            pool.seen = seen
+        return [message for each in decided if each.ticket.number in taken for message in each.said]
 
     def _give(self, pool: _Pool, now: datetime) -> list[Given]:
         """Every team of the group that pushes, as far as there is room."""
@@ -159,17 +203,7 @@ class Assigning:
                     decided.append(one)
             # What nobody can take now must not hide what stands behind it.
             pool.after[team] = queue[-1].position if len(queue) == AT_ONCE else ""
-        if not decided:
-            return []
-        # Unless all of it is written, what people hold is not what was reckoned here.
-        seen, pool.seen = pool.seen, float("-inf")
-        # Fence and memory in one: after a change of holder nothing is given out.
-        if not self._leases.keep(pool.name, pool.turns):
-            return []
-        taken = self._kept(decided, now)
-        if len(taken) == len(decided):
-            pool.seen = seen
-        return taken
+        return decided
 
     def _one(self, pool: _Pool, standing: Standing, now: datetime) -> Given | None:
         ticket, desk = standing.ticket(), pool.desk
@@ -182,7 +216,7 @@ class Assigning:
         turns, seat = pool.turns, pool.seats[choice.person]
         count = turns.count + 1
         idle = {person: since for person, since in turns.idle.items() if person != choice.person}
-        pool.turns = Turns(count, {**turns.last, choice.person: count}, idle)
+        pool.turns = replace(turns, count=count, last={**turns.last, choice.person: count}, idle=idle)
         channels = {**seat.channels, ticket.channel: seat.channels.get(ticket.channel, 0) + 1}
         pool.seats[choice.person] = Seat(seat.load + choice.weight, channels, count)
         return self._written(given(desk, ticket, choice, now), standing.entry)
@@ -224,7 +258,3 @@ class Assigning:
         cause = f"{self._me}/{event.ticket.number}/{event.ticket.version}"
         entries, said = entries_of((event,), cause, previous.traceparent, previous)
         return Given(event.ticket, entries, said)
-
-    def _kept(self, decided: list[Given], now: datetime) -> list[Given]:
-        taken = self._store.append(decided, now) if decided else set()
-        return [each for each in decided if each.ticket.number in taken]

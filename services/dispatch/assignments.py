@@ -9,7 +9,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from services.dispatch.assigning import Given, Held, Standing
-from services.dispatch.entries import Entry
+from services.dispatch.entries import Entry, Record, Said, say_again
 from services.dispatch.storage import NEWEST, MongoTickets, newest_of, update_of
 from services.runtime.mongo import Row, available
 
@@ -55,39 +55,26 @@ class MongoAssignments:
             ]
         return found
 
-    def append(self, given: Sequence[Given], owed_since: datetime) -> set[str]:
+    def append(self, given: Sequence[Given]) -> set[str]:
         """One unordered bulk of compare-and-sets. A loser is found out by its event, which is not in the ticket."""
         wanted = [
             UpdateOne(
-                {"_id": each.ticket.number, "v": each.ticket.version - 1},
-                update_of(each.ticket, each.entries, owed_since),
+                {"_id": each.ticket.number, "v": each.ticket.version - 1}, update_of(each.ticket, each.entries, None)
             )
             for each in given
         ]
-        if not wanted:
-            return set()
-        numbers = [each.ticket.number for each in given]
         with available():
             if self._rows.bulk_write(wanted, ordered=False).modified_count == len(wanted):
-                return set(numbers)
-        known = self._tickets.load(numbers)
-        return {each.ticket.number for each in given if _has(known[each.ticket.number].entries, each.entries[-1].id)}
+                return {each.ticket.number for each in given}
+        known = self._tickets.load([each.ticket.number for each in given])
+        return {each.ticket.number for each in given if _event(known[each.ticket.number], each.entries[-1].id)}
 
-    def mark_said(self, said: Sequence[Given]) -> None:
-        """What owes nothing else leaves the outbox in one bulk; the rest is taken out one by one."""
-        nothing = {"$unset": {"unsaid": "", "unsaid_at": ""}}
-        wanted = [
-            UpdateOne({"_id": each.ticket.number, "unsaid": [entry.id for entry in each.entries]}, nothing)
-            for each in said
-        ]
-        if not wanted:
-            return
-        with available():
-            if self._rows.bulk_write(wanted, ordered=False).modified_count == len(wanted):
-                return
-        for each in said:
-            self._tickets.mark_said(each.ticket.number, [entry.id for entry in each.entries])
+    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
+        """By _id."""
+        known = self._tickets.load([number for number, _ in owed])
+        entries = (_event(known[number], identity) for number, identity in owed if number in known)
+        return [message for entry in entries if entry is not None for message in say_again([entry])]
 
 
-def _has(entries: Sequence[Entry], identity: str) -> bool:
-    return any(entry.id == identity for entry in entries)
+def _event(record: Record, identity: str) -> Entry | None:
+    return next((entry for entry in record.entries if entry.id == identity), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.dispatch import model, wire
 from services.dispatch.assigning import Given, Held, Standing
+from services.dispatch.entries import Said, say_again
 from services.dispatch.handlers import Desks
 from services.dispatch.policy import Desk, open_ticket
 from services.dispatch.turns import Turns
@@ -79,35 +80,38 @@ class KeptAssignments:
             found[person] = [Held(t.weight or 1, t.channel) for t in held if t.phase in ("new", "open")]
         return found
 
-    def append(self, given: Sequence[Given], owed_since: datetime) -> set[str]:
-        return {
-            each.ticket.number
-            for each in given
-            if self._tickets.append(each.ticket, each.entries, owed_since=owed_since)
-        }
+    def append(self, given: Sequence[Given]) -> set[str]:
+        return {each.ticket.number for each in given if self._tickets.append(each.ticket, each.entries)}
 
-    def mark_said(self, said: Sequence[Given]) -> None:
-        for each in said:
-            self._tickets.mark_said(each.ticket.number, [entry.id for entry in each.entries])
+    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
+        known = self._tickets.load([number for number, _ in owed])
+        return [
+            message
+            for number, identity in owed
+            for entry in known[number].entries
+            if entry.id == identity
+            for message in say_again([entry])
+        ]
 
 
 class KeptLeases:
-    """services.dispatch.turns.Leases of the only replica there is."""
+    """services.dispatch.turns.Leases of the only replica alive; `turns` is what the database would keep."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], turns: dict[str, Turns]) -> None:
         self._names = names
-        self._turns: dict[str, Turns] = {}
+        self._turns = turns
+        self._held: tuple[str, ...] = ()
 
     def renew(self) -> Sequence[str]:
-        taken = tuple(name for name in self._names if name not in self._turns)
-        self._turns |= {name: Turns() for name in taken}
+        taken = tuple(name for name in self._names if name not in self._held)
+        self._held = tuple(self._names)
         return taken
 
     def held(self) -> Sequence[str]:
-        return tuple(self._turns)
+        return self._held
 
     def recall(self, name: str) -> Turns:
-        return self._turns[name]
+        return self._turns.get(name, Turns())
 
     def keep(self, name: str, turns: Turns) -> bool:
         self._turns[name] = turns
