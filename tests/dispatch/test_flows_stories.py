@@ -151,7 +151,7 @@ def test_nobody_takes_a_step_on_a_complaint_about_themselves():
 
 
 def test_several_departments_wait_for_the_supervisor_to_name_the_lead():
-    """C11, section 5.2: resources on the way, result told by the desk."""
+    """C11, C21, section 5.2: resources on the way, result told by the desk."""
     tale = Tale("generic_desk", type="fault", grade="urgent", entry="network", project="")
     tale.does("g.ren.yu", "ask_lead", reason="涉及网络与应用")
     assert (tale.ticket.state, tale.ticket.assignee) == ("awaiting_lead", "g.qian.li")
