@@ -16,21 +16,18 @@ from typer.testing import CliRunner
 
 from services.cli import app
 from services.contracts.deskstream.v1 import routing_pb2
+from services.contracts.deskstream.v1.dispatch_pb2_grpc import DispatchServiceServicer
 from services.contracts.deskstream.v1.routing_pb2_grpc import RoutingServiceStub
 from services.dispatch import server as desk_server
 from services.dispatch import wire
-from services.dispatch.commands import Commands
 from services.dispatch.decisions import MongoDecided, days
 from services.dispatch.handlers import Stream
-from services.dispatch.listening import Listener
 from services.dispatch.model import Decision
 from services.dispatch.policy import decide
 from services.dispatch.policy.rehearsing import EXAMPLES, Decided, rehearse
 from services.dispatch.queries import Queries
 from services.dispatch.routing_command import explanation, tell
 from services.dispatch.routing_server import routing_service
-from services.dispatch.watching import Hub
-from services.kernel.clock import SystemClock
 from services.kernel.errors import Refused, Unavailable
 from services.runtime.calls import channel
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
@@ -39,7 +36,7 @@ from services.runtime.rpc import Service, serve
 from services.runtime.settings import Settings
 from tests.dispatch.conftest import settings as settings_of
 from tests.dispatch.rulebooks import desk_with, rule
-from tests.dispatch.world import MORNING, POLICY, desk, desks, received, request
+from tests.dispatch.world import MORNING, POLICY, desk, desks, person, received, request
 
 NIGHT = MORNING + timedelta(hours=13)
 
@@ -210,9 +207,12 @@ def test_an_operator_rehearses_a_changed_folder_from_the_command_line(server: Se
 def test_an_operator_has_a_decision_explained_from_the_command_line(real_tickets, server: Server, monkeypatch):
     """C2: `deskstream explain <ticket>` says what gRPC Explain says."""
 
-    hub = Hub()
-    parts = (Commands(desks(), real_tickets, lambda said: None), Queries(desks(), real_tickets), real_tickets, desks())
-    servicer = desk_server.Servicer(*parts, hub, Listener("amqp://127.0.0.1:1", hub), SystemClock())
+    class Explains(DispatchServiceServicer):
+        def Explain(self, wanted: Any, context: Any) -> Any:
+            return Queries(desks(), real_tickets).explanation(wanted.number, wanted.language, person("li.wei"))
+
+    # The stubs want every method; those that are not here answer UNIMPLEMENTED.
+    servicer = Explains()  # type: ignore[abstract]
     verifier = Verifier.from_file(server.keys / "token.pub.jwk")
     hosted = Service(desk_server.add, servicer, desk_server.NAME, desk_server.ALLOW)
     running = serve([hosted], server.settings, verifier, bind="127.0.0.1:0")
