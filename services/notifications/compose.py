@@ -109,7 +109,8 @@ def desk_of(loaded: LoadedProfile, survey_link: SurveyLink) -> Desk:
     wording.check()
     rules: dict[str, tuple[NoticeRule, ...]] = {}
     for rule in loaded.profile.notices.rules:
-        rules[rule.on] = (*rules.get(rule.on, ()), rule)
+        widened = rule.model_copy(update={"when": loaded.profile.catalogue.widened(rule.when)})
+        rules[rule.on] = (*rules.get(rule.on, ()), widened)
     roster = loaded.roster
     return Desk(
         name=loaded.name,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from services.kernel.errors import Fault
+from services.profile.conditions import Condition
 from services.profile.facet import Label
 from services.profile.forms import (
     YES_NO,
@@ -20,6 +21,8 @@ from services.profile.forms import (
 
 if TYPE_CHECKING:
     from services.profile.schema import Profile
+
+AnyCondition = TypeVar("AnyCondition", bound=Condition)
 
 DEEPEST = 6
 """Entries above one another, at most."""
@@ -85,6 +88,10 @@ class Catalogue:
         """These entries and all below them, in the order of the profile."""
         wanted = set(entries)
         return tuple(key for key, chain in self._above.items() if any(one.key in wanted for one in chain))
+
+    def widened(self, when: AnyCondition) -> AnyCondition:
+        """A condition on an entry holds for those below it as well (A18)."""
+        return when.model_copy(update={"entry": self.below(when.entry) or when.entry}) if when.entry else when
 
     def types_of(self, entry: str) -> tuple[str, ...]:
         """Types a request for the entry may have; empty: any."""

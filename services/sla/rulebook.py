@@ -9,9 +9,9 @@ from services.sla.model import Rules
 
 def rules_of(loaded: LoadedProfile) -> Rules:
     """The rules of one profile."""
-    levels = loaded.profile.sla
+    levels, catalogue = loaded.profile.sla, loaded.profile.catalogue
     return Rules(
-        clocks=levels.clocks,
+        clocks=tuple(each.model_copy(update={"when": catalogue.widened(each.when)}) for each in levels.clocks),
         calendars=calendars_of(loaded.profile),
         service_hours=loaded.profile.service_hours,
         chain=levels.escalation.chain,

@@ -9,6 +9,7 @@ import pytest
 from services.profile.catalogue import Catalogue
 from services.profile.forms import FormField
 from services.profile.load import LoadedProfile, load
+from services.profile.schema import Condition
 from tests.profile.folders import NAMES, POLICY
 
 DESKS = {name: load(POLICY / name) for name in NAMES}
@@ -186,3 +187,12 @@ def test_the_defect_form_asks_what_a_consultation_is_not_asked() -> None:
     names = {kind: {each.name for each in catalogue.asked(kind, "")} for kind in ("system_defect", "consultation")}
     more = {"module", "operation", "expected", "reproducible", "people_affected"}
     assert names["system_defect"] - names["consultation"] == more
+
+
+def test_a_condition_on_an_entry_holds_for_those_below_it() -> None:
+    """A18: clocks and notices of an entry do not forget its branches."""
+    catalogue = DESKS["itss_desk"].profile.catalogue
+    phones = {"telephone", "telephone_lookup", "telephone_installation", "telephone_repair"}
+    assert set(catalogue.widened(Condition(entry=("telephone",))).entry) == phones
+    always = Condition(type=("incident",))
+    assert catalogue.widened(always) == always
