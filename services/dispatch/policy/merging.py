@@ -55,7 +55,8 @@ def _ended(desk: Desk, ticket: Ticket) -> Ticket:
 def restored(desk: Desk, ticket: Ticket, state: str, holder: str, now: datetime) -> Event | None:
     """The ticket as it stood before it was merged into one that had ended by then: nobody's matter is lost.
 
-    None when that is done already or the profile has no such state any more.
+    None when that is done already or the profile has no such state any more. A cycle of its own, as after any reopening:
+    clocks and the callback of the earlier one are over for good.
 
     Two tickets merged into each other in the same moment are both open again.
     """
@@ -67,6 +68,8 @@ def restored(desk: Desk, ticket: Ticket, state: str, holder: str, now: datetime)
         state=state,
         phase=desk.states[state].phase,
         assignee=holder,
+        cycle=ticket.cycle + 1,
+        callback="",
     )
     why = f"工单 {target} 已结束，合并撤销。Ticket {target} had ended, so this one is open again."
-    return said(ticket, after, "restored", "restore", Actor(SYSTEM.id, "system"), now, why)
+    return said(ticket, after, "reopened", "restore", Actor(SYSTEM.id, "system"), now, why)
