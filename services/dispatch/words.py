@@ -24,6 +24,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "coordinated": ("协调处理", "coordinated it"),
     "declined": ("不予受理", "declined it"),
     "denied": ("认定未解决", "found it not solved"),
+    "departments_set": ("确定主责与协作部门", "named the departments"),
     "dispatched": ("派单", "dispatched it"),
     "emergency_planned": ("提交应急方案", "submitted an emergency plan"),
     "escalated": ("转交领导", "handed it to a leader"),
