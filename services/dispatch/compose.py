@@ -103,7 +103,7 @@ def server(settings: Settings) -> Service:
     from services.dispatch.commands import Commands
     from services.dispatch.listening import Listener
     from services.dispatch.queries import Queries
-    from services.dispatch.queue_compose import queue_service
+    from services.dispatch.queue_compose import queue_service, views_of
     from services.dispatch.routing_server import routing_service
     from services.dispatch.server import ALLOW, NAME, Servicer, add
     from services.dispatch.watching import Hub
@@ -120,7 +120,8 @@ def server(settings: Settings) -> Service:
     listener = Listener(settings.amqp_uri, hub)
     commands = Commands(desks, tickets, say)
     queries = Queries(desks, tickets)
-    servicer = Servicer(commands, queries, tickets, desks, hub, listener, clock)
+    views = views_of(settings, desks)
+    servicer = Servicer(commands, queries, tickets, views, hub, listener, clock)
 
     duty = duty_of(settings, desks).start()
 
@@ -130,7 +131,7 @@ def server(settings: Settings) -> Service:
         publisher.close()
 
     beside = (
-        queue_service(settings, desks, queries, clock),
+        queue_service(settings, desks, queries, views, clock),
         bulk_service(Bulk(desks, tickets, say), clock),
         routing_service(settings),
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from services.dispatch.indexing import Indexer
     from services.dispatch.queries import Queries
     from services.dispatch.search_storage import MongoFinds
+    from services.dispatch.views import Views
     from services.dispatch.work_answers import Answers
     from services.kernel.clock import Clock
     from services.runtime.rpc import Service
@@ -54,22 +55,30 @@ def answers(settings: Settings, desks: Desks, tickets: Tickets) -> Answers:
     return Answers(desks, tickets, verify)
 
 
-def queue_service(settings: Settings, desks: Desks, queries: Queries, clock: Clock) -> Service:
+def views_of(settings: Settings, desks: Desks) -> Views:
+    """Saved views in the service's own database, with the indexes of what queues need."""
+    from services.dispatch.queue_storage import MongoViews
+    from services.dispatch.views import Views
+    from services.runtime.mongo import connect
+
+    kept = MongoViews(connect("dispatch", settings))
+    kept.prepare()
+    return Views(kept, desks)
+
+
+def queue_service(settings: Settings, desks: Desks, queries: Queries, views: Views, clock: Clock) -> Service:
     """QueueService, beside DispatchService."""
     from services.dispatch.counting import Counting
     from services.dispatch.presence import Presence
     from services.dispatch.queue_server import ALLOW, NAME, QueueServicer, add
-    from services.dispatch.queue_storage import MongoOnlookers, MongoPositions, MongoViews
-    from services.dispatch.views import Views
+    from services.dispatch.queue_storage import MongoOnlookers, MongoPositions
     from services.runtime.mongo import connect
     from services.runtime.rpc import Service
 
     database = connect("dispatch", settings)
-    views = MongoViews(database)
-    views.prepare()
     servicer = QueueServicer(
         finds(settings),
-        Views(views, desks),
+        views,
         Counting(MongoPositions(database), desks),
         Presence(MongoOnlookers(database)),
         queries,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch import model
+from services.dispatch import wire
 from services.dispatch.handlers import Desks, Tickets
 from services.kernel.errors import Refused
 
@@ -22,11 +22,18 @@ class Queue:
     name: str
     field: str
     prefixes: tuple[str, ...]
+    keep: Callable[[ticket_pb2.Ticket], bool] | None = None
+    """Of a saved view: which of these tickets it shows."""
 
-    def holds(self, ticket: model.Ticket) -> bool:
+    def holds(self, ticket: ticket_pb2.Ticket) -> bool:
         """Whether the ticket as it stands is in the queue."""
-        where = ticket.place if self.field == "place" else ticket.stage
-        return where is not None and where.partition("|")[0] in self.prefixes
+        known = wire.ticket_from(ticket)
+        where = known.place if self.field == "place" else known.stage
+        return where is not None and where.partition("|")[0] in self.prefixes and self.shows(ticket)
+
+    def shows(self, ticket: ticket_pb2.Ticket) -> bool:
+        """Whether the view, if it is one, shows this open ticket."""
+        return self.keep is None or self.keep(ticket)
 
 
 def queue_named(name: str, desks: Desks) -> Queue:
@@ -35,10 +42,10 @@ def queue_named(name: str, desks: Desks) -> Queue:
     if kind in ("team", "person") and rest and "|" not in rest:
         return Queue(name, "place", (name,))
     if kind == "role" and rest:
-        stages = (f"{desk.name}/{state}" for desk in desks.all() for state in desk.states_for(rest))
+        stages = (f"{desk.name}/{stage}" for desk in desks.all() for stage in desk.stages_for(rest))
         return Queue(name, "stage", tuple(stages))
     if name == "all":
-        return Queue(name, "stage", tuple(f"{d.name}/{state}" for d in desks.all() for state in d.open_states))
+        return Queue(name, "stage", tuple(f"{d.name}/{stage}" for d in desks.all() for stage in d.open_stages))
     raise Refused(f'"{name}" names no queue; write team:<name>, person:<id>, role:<role> or all.', field="queue")
 
 
@@ -53,7 +60,7 @@ def whole(tickets: Tickets, queue: Queue) -> Iterator[ticket_pb2.Ticket]:
     """The queue from end to end, page by page."""
     after = ""
     while found := page(tickets, queue, after, MOST):
-        yield from (ticket for _, ticket in found)
+        yield from (ticket for _, ticket in found if queue.shows(ticket))
         after = found[-1][0]
         if len(found) < MOST:
             return

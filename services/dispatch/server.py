@@ -13,11 +13,11 @@ from services.contracts.deskstream.v1.dispatch_pb2_grpc import (
 )
 from services.dispatch import model
 from services.dispatch.commands import Call, Commands
-from services.dispatch.handlers import Desks, Tickets
+from services.dispatch.handlers import Tickets
 from services.dispatch.listening import Listener
 from services.dispatch.policy.everywhere import STAFF
 from services.dispatch.queries import READERS, Queries, shown
-from services.dispatch.queues import queue_named
+from services.dispatch.views import Views
 from services.dispatch.watching import Hub, watch_queue
 from services.kernel.clock import Clock
 from services.runtime import telemetry
@@ -59,7 +59,7 @@ class Servicer(DispatchServiceServicer):
         commands: Commands,
         queries: Queries,
         tickets: Tickets,
-        desks: Desks,
+        views: Views,
         hub: Hub,
         listener: Listener,
         clock: Clock,
@@ -67,7 +67,7 @@ class Servicer(DispatchServiceServicer):
         self._commands = commands
         self._queries = queries
         self._tickets = tickets
-        self._desks = desks
+        self._views = views
         self._hub = hub
         self._listener = listener
         self._clock = clock
@@ -94,7 +94,8 @@ class Servicer(DispatchServiceServicer):
         return self._queries.queue(request.queue, request.page_size, request.page_token, _who())
 
     def WatchQueue(self, request: pb.WatchQueueRequest, context: Any) -> Iterator[pb.WatchQueueResponse]:
-        who, queue, now = _who(), queue_named(request.queue, self._desks), self._clock.now()
+        who, now = _who(), self._clock.now()
+        queue = self._views.queue(request.queue, who)
         told = watch_queue(
             self._tickets, self._hub, queue, request.resume_token, now, context.is_active, self._listener.listen
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
 from services.contracts.deskstream.v1 import common_pb2, queues_pb2, ticket_pb2
 from services.dispatch import model, wire
-from services.dispatch.filters import wanted
+from services.dispatch.filters import found_by, wanted
 from services.dispatch.handlers import Desks
-from services.dispatch.queries import NEED
+from services.dispatch.queries import NEED, shown
+from services.dispatch.queues import Queue, queue_named
 from services.dispatch.search import sort_of
 from services.kernel.errors import Missing, Refused
 
@@ -93,6 +95,15 @@ class Views:
         if found is None or not (found.team in self._teams(caller) if found.team else found.owner == caller.id):
             raise Missing("There is no such view for you; list your views.")
         return found
+
+    def queue(self, name: str, caller: model.Caller) -> Queue:
+        """A queue by name, or "view:<id>": the open tickets that the view shows this caller."""
+        kind, _, view = name.partition(":")
+        if kind != "view":
+            return queue_named(name, self._desks)
+        asked = wanted(self.get(view, caller).filter, need=bool(caller.role_among(NEED)), open_states=frozenset())
+        every = queue_named("all", self._desks)
+        return replace(every, name=name, keep=lambda ticket: asked.holds(found_by(shown(ticket, caller))))
 
     def delete(self, view: str, caller: model.Caller) -> None:
         """Only the view goes; tickets stay."""

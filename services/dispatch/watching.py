@@ -161,7 +161,7 @@ class View:
         number, version = ticket.number, ticket.version
         if max(self._present.get(number, 0), self._gone.get(number, 0)) >= version:
             return None
-        if self._queue.holds(wire.ticket_from(ticket)):
+        if self._queue.holds(ticket):
             self._gone.pop(number, None)
             self._present[number] = version
             return "present"

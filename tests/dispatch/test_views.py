@@ -9,13 +9,17 @@ import pytest
 from pymongo import MongoClient
 
 from services.contracts.deskstream.v1 import queues_pb2
-from services.dispatch.model import Caller
+from services.dispatch.commands import Commands
+from services.dispatch.handlers import Stream
+from services.dispatch.model import Caller, Command
 from services.dispatch.queue_storage import MongoViews
 from services.dispatch.views import MOST_VIEWS, Views
+from services.dispatch.watching import Hub, watch_queue
 from services.kernel.errors import Missing, Refused
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings
-from tests.dispatch.world import MORNING, desks, person
+from tests.dispatch.test_stream import Ears, call
+from tests.dispatch.world import MORNING, KeptTickets, desks, person, received
 
 View = queues_pb2.TicketView
 LI, ZHOU, LEADER = person("li.wei"), person("zhou.min"), person("wang.fang")
@@ -116,6 +120,30 @@ def test_a_view_that_cannot_be_is_refused_with_the_field(field: str, said: dict[
     with pytest.raises(Refused) as refused:
         save(Views(KeptViews(), desks()), **said)
     assert refused.value.field == field
+
+
+def test_a_watched_view_shows_its_open_tickets_as_they_come_and_go():
+    """C22: queue "view:<id>" of WatchQueue."""
+    tickets, hub, views = KeptTickets(), Hub(), Views(KeptViews(), desks())
+    every = [f"DS20250610-{n:06d}" for n in (1, 2, 3)]
+    Stream(desks(), tickets).requests(
+        [received(number, grade="P1" if number == every[0] else "P3") for number in every], MORNING
+    )
+    view = save(views, filter=queues_pb2.TicketFilter(grades=["P1"], text="打印机"))
+    told = watch_queue(tickets, hub, views.queue(f"view:{view.view_id}", LI), "", MORNING, lambda: True)
+    assert [(each.kind, each.ticket and each.ticket.number) for each in (next(told), next(told))] == [
+        ("present", every[0]),
+        ("caught_up", None),
+    ]
+    for number, grade in ((every[1], "P1"), (every[0], "P2")):
+        command = Command("grade", "vip", values={"grade": grade})
+        hub.hear(Commands(desks(), tickets, Ears()).act(number, command, call("li.wei", number)))
+        each = next(told)
+        assert (each.kind, each.ticket and each.ticket.number) == ("present" if grade == "P1" else "left", number)
+    told.close()
+    assert views.queue("team:desk", LI).name == "team:desk"
+    with pytest.raises(Missing):
+        views.queue(f"view:{view.view_id}", ZHOU)
 
 
 @pytest.mark.real

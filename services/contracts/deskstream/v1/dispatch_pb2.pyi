@@ -255,6 +255,7 @@ class WatchQueueRequest(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     queue: _builtins.str
+    """As ListQueue takes it, or "view:<id>": the open tickets of a saved view."""
     resume_token: _builtins.str
     """Resume after this token without gaps; empty starts with the queue as it stands."""
     def __init__(
