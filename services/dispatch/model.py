@@ -88,6 +88,11 @@ class Record:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+def stage_key(flow: str, state: str) -> str:
+    """A state as queues of roles know it: apart by flow, for what a role does in one it need not do in another."""
+    return f"{flow}.{state}" if flow else state
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """One ticket (工单) as it stands; field for field deskstream.v1.Ticket, without protobuf."""
@@ -176,8 +181,8 @@ class Ticket:
 
     @property
     def stage(self) -> str | None:
-        """Profile, state and position, for queues of roles ("to confirm", "to call back"); None once it has ended."""
-        return None if self.ended else f"{self.profile}/{self.state}|{self.position}"
+        """Profile, flow, state and position, for queues of roles ("to confirm"); None once it has ended."""
+        return None if self.ended else f"{self.profile}/{stage_key(self.flow, self.state)}|{self.position}"
 
 
 @dataclass(frozen=True, slots=True)

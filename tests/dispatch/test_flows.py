@@ -125,14 +125,19 @@ def test_a_consultation_that_is_none_becomes_a_defect():
 
 
 def test_queues_of_roles_hold_the_states_of_every_flow():
-    """C22: a supervisor's queue has complaints to find on, the team leader's has all callbacks."""
+    """C22: a supervisor's queue has complaints to decide, and not what other flows have in a state of that name."""
     supervisor = queue_named("role:supervisor", desks()).prefixes
-    assert "itss_desk/with_supervisor" in supervisor
+    assert "itss_desk/complaint.with_supervisor" in supervisor
+    assert "itss_desk/complaint.classified" in supervisor
+    assert "itss_desk/classified" not in supervisor
     assert "itss_desk/needs_resources" in supervisor
-    assert f"{LEVELS}/awaiting_approval" in supervisor
+    assert f"{LEVELS}/defect.awaiting_approval" in supervisor
     everything = queue_named("all", desks()).prefixes
-    assert "itss_desk/in_second_line" in everything
-    assert "itss_desk/not_answerable" not in everything, "an end is in no queue"
+    assert "itss_desk/second_line.in_second_line" in everything
+    assert "itss_desk/complaint.not_answerable" not in everything, "an end is in no queue"
+    complaint, incident = (wire.ticket_to(Tale(type=kind).ticket) for kind in ("complaint", "incident"))
+    assert queue_named("role:supervisor", desks()).holds(complaint)
+    assert not queue_named("role:supervisor", desks()).holds(incident)
 
 
 def test_an_action_of_another_flow_is_refused_with_what_this_one_knows():

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket
-from services.dispatch.policy.between import may_link
 from services.dispatch.policy.acting import acting
+from services.dispatch.policy.between import may_link
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.everywhere import EVERYWHERE as PLAIN
 from services.dispatch.policy.everywhere import STAFF, claim, may_everywhere, may_record

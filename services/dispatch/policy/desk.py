@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from services.dispatch.model import Ticket
+from services.dispatch.model import ENDED, Ticket, stage_key
 from services.dispatch.policy.flows import Flow
 from services.dispatch.policy.rules import RuleSet
 from services.dispatch.policy.teamwork import Work, works_of
@@ -95,16 +95,29 @@ class Desk:
         """Rows that leave a state, in the order of the profile."""
         return self.flows[flow].rows_from(state)
 
-    def states_for(self, role: str) -> tuple[str, ...]:
-        """States of any flow in which a role has something to do; withdrawing does not count as work."""
-        waiting = {state for flow in self.flows.values() for state in flow.working_states.get(role, ())}
-        return tuple(state for state in self.states if state in waiting)
+    def stages_for(self, role: str) -> tuple[str, ...]:
+        """Flows and states in which a role has something to do; withdrawing does not count as work."""
+        return tuple(
+            stage_key(name, state)
+            for name, flow in self.flows.items()
+            for state in flow.working_states.get(role, ())
+            if flow.states[state].phase not in ENDED
+        )
+
+    @property
+    def open_stages(self) -> tuple[str, ...]:
+        """Flows and states in which a ticket still needs somebody."""
+        return tuple(
+            stage_key(name, key)
+            for name, flow in self.flows.items()
+            for key, state in flow.states.items()
+            if state.phase not in ENDED
+        )
 
     @property
     def open_states(self) -> tuple[str, ...]:
         """States in which a ticket still needs somebody."""
-        ends = ("closed", "cancelled")
-        return tuple(key for key, state in self.states.items() if state.phase not in ends)
+        return tuple(key for key, state in self.states.items() if state.phase not in ENDED)
 
     def state_label(self, state: str) -> str:
         """The state in English and Chinese, for sentences."""
