@@ -10,6 +10,7 @@ from services.dispatch import wire
 from services.dispatch.entries import Entry
 from services.dispatch.policy import Desk
 from services.dispatch.words import CHANNELS, EVENTS, FIELDS, ROLES, VALUES, word
+from services.profile.grading import ANSWER, PROPOSED, SIDES
 
 _LONGEST = 120
 _PLATFORM = "service:"
@@ -35,7 +36,23 @@ class Telling:
             "person": {person.id: person.name for person in profile.organisation.people},
             "state": {key: state.en if self._english else state.zh for key, state in profile.lifecycle.states.items()},
         }
-        self._fields = {field.name: field.label.in_language(self._language) for field in desk.profile.form}
+        self._values = {**self._values, **self._judged(desk)}
+        proposed = {PROPOSED: "proposed grade" if self._english else "建议分级"}
+        asked = {f"{ANSWER}{each.key}": each.label.in_language(language) for each in profile.grading.questions}
+        fields = {name: each.label.in_language(language) for name, each in profile.catalogue.extra.items()}
+        self._fields = {**fields, **asked, **proposed}
+
+    def _judged(self, desk: Desk) -> Mapping[str, Mapping[str, str]]:
+        """Words for the choices of extra fields, for answers, and for the sides of the matrix (B5, B19)."""
+        catalogue, grading = desk.profile.catalogue, desk.profile.grading
+        labels = {f"fields.{name}": catalogue.options(field) for name, field in catalogue.extra.items()}
+        labels |= {f"fields.{ANSWER}{each.key}": each.answers for each in grading.questions}
+        labels |= {f"fields.{PROPOSED}": catalogue.listed("grade")}
+        labels |= {side: catalogue.listed(side) for side in SIDES if side in catalogue.lists}
+        return {
+            name: {key: label.in_language(self._language) for key, label in words.items()}
+            for name, words in labels.items()
+        }
 
     def tell(
         self, entry: Entry, event: ticket_pb2.TicketEvent, changes: Sequence[ticket_pb2.Change], reason: str

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from services.dispatch import model, wire
+from services.dispatch.history import history_of
 from services.dispatch.policy import Desk, open_ticket, step
 from services.dispatch.policy.grading import propose
 from services.kernel.errors import Refused
 from services.profile.schema import Profile
+from tests.dispatch.test_audit import written
 from tests.dispatch.world import MORNING, Tale, desk, person
 
 LEVELS, AGENT = "it_callcentre_levels", "i.he.xin"
@@ -223,3 +225,14 @@ def test_extra_fields_are_masked_for_those_without_need():
     assert wire.told_masked("fields.order_number", "HT-2025-7") == "***"
     assert wire.told_masked("fields.answer.warnings", "yes") == "yes"
     assert wire.told_masked("grade", "P3") == "P3"
+
+
+def test_the_history_tells_questions_and_answers_in_words():
+    """B5, B9: what was asked, answered, proposed and chosen, and why."""
+    tale = Tale(LEVELS, type="fault", grade="", project="")
+    tale.does(AGENT, "grade", reason="领导在场演示", grade="I", **{"answer.warnings": "yes"})
+    told = history_of(tale.desk, written(tale), "zh-CN", lambda ticket: False).entries[-1].text
+    for words in ("是否出现报错或警告？：无 → 是", "建议分级：无 → III 级", "分级：IV 级", "原因：领导在场演示"):
+        assert words in told
+    english = history_of(tale.desk, written(tale), "en", lambda ticket: False).entries[-1].text
+    assert "Are there errors or warnings?: none -> Yes" in english
