@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.contracts.deskstream.v1 import ticket_pb2
@@ -14,6 +15,7 @@ from services.profile.grading import ANSWER, PROPOSED, SIDES
 
 _LONGEST = 120
 _PLATFORM = "service:"
+_INSTANTS = ("promised_at",)
 _KINDS = {"lead_team": "team", "assignee": "person", "engineer": "person", "project_manager": "person"}
 """Fields whose values are words of another one."""
 
@@ -34,7 +36,8 @@ class Telling:
             "project": {project.id: project.name.in_language(language) for project in profile.organisation.projects},
             "team": {team.id: team.name.in_language(language) for team in profile.organisation.teams},
             "person": {person.id: person.name for person in profile.organisation.people},
-            "state": {key: state.en if self._english else state.zh for key, state in profile.lifecycle.states.items()},
+            "state": {key: state.en if self._english else state.zh for key, state in desk.states.items()},
+            "record": {key: form.label.in_language(language) for key, form in desk.records.items()},
         }
         self._values = {**self._values, **self._judged(desk)}
         proposed = {PROPOSED: "proposed grade" if self._english else "建议分级"}
@@ -94,7 +97,11 @@ class Telling:
     def _value(self, name: str, value: str) -> str:
         if not value:
             return "none" if self._english else "无"
+        if name in _INSTANTS:
+            return f"{datetime.fromisoformat(value).astimezone(self._zone):%Y-%m-%d %H:%M}"
         known = self._values.get(_KINDS.get(name, name), {})
+        if name == "supporting_teams":
+            return ", ".join(self._values["team"].get(team, team) for team in value.split(", "))
         return _short(known.get(value) or word(VALUES.get(name, {}), value, self._language))
 
     def _where(self, entry: Entry, event: ticket_pb2.TicketEvent) -> str:

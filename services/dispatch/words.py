@@ -119,6 +119,18 @@ CHANNELS: Mapping[str, tuple[str, str]] = {
 
 VALUES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "path": {"online": ("在线解决", "online"), "dispatched": ("派单处理", "dispatched")},
+    "alert": {
+        "hand_back_limit": ("退回或改派次数达到上限", "too many hand-backs or reassignments"),
+        "merged_in": ("有工单并入", "another ticket was merged into it"),
+        "merged_resolved": ("并入的工单已解决", "the ticket it was merged into is resolved"),
+        "merged_withdrawn": ("并入的工单已撤销", "the ticket it was merged into was withdrawn"),
+        "new_fault": ("发现新故障", "a new fault was found"),
+        "problem_resolved": ("所属问题已解决", "its problem is resolved"),
+        "seat_empty": ("应急坐席无人值班", "nobody is on the emergency seat"),
+        "unmatched": ("没有分流规则命中", "no routing rule matched"),
+        "unsolved_after_close": ("关闭后用户反馈未解决", "unsolved, said after closing"),
+        "urged_unheld": ("被督促而无处理人", "urged, and nobody holds it"),
+    },
     "callback": {
         "completed": ("已回访", "completed"),
         "unreachable": ("无法接通", "unreachable"),

@@ -205,6 +205,21 @@ def test_the_history_reads_as_sentences_in_both_languages():
     assert "来自网页" in chinese.entries[0].text
 
 
+def test_chinese_names_and_quotes_survive_and_times_are_told_in_the_zone_of_the_desk(tickets):
+    """T4: in UTF-8 and UTC through store, stream and history; shown in Asia/Shanghai."""
+    said = Stream(desks(), tickets).requests([received(NUMBER, title="“打印机”提示：卡纸、'缺粉'、𠮷")], MORNING)
+    commands = Commands(desks(), tickets, Ears())
+    commands.act(NUMBER, Command("note", "用户说：“急！”"), call("li.wei", "note"))
+    kept = tickets.load([NUMBER])[NUMBER].ticket()
+    assert (kept.title, kept.requester.name) == ("“打印机”提示：卡纸、'缺粉'、𠮷", "何洁")
+    assert kept.title.encode() in bytes_of(said[0])
+    assert kept.milestones["received"] == MORNING
+    assert kept.milestones["received"].tzname() == "UTC"
+    told = Queries(desks(), tickets).history(NUMBER, person("li.wei")).entries
+    assert told[1].text.startswith("2025-06-10 10:01:00 李伟")
+    assert "“急！”" in told[1].text
+
+
 def test_every_event_of_the_shipped_desks_has_words():
     """B9: no sentence of a history falls back to the name of an event."""
     for name in PROFILES:
