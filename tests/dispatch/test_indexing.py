@@ -1,0 +1,79 @@
+"""Rows of search follow their tickets: after a flood, a pause, a crash, a release (B22)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.dispatch.indexing import A_TICK, FLOOD, IN_A_FLOOD, IN_VAIN, Indexer
+from services.dispatch.model import Command
+from services.dispatch.search_storage import MongoFinds
+from services.runtime.mongo import connect
+from tests.dispatch.conftest import settings
+from tests.dispatch.kept import KeptFinds
+from tests.dispatch.test_search import Shelf, real_finds
+from tests.dispatch.test_stream import call
+from tests.dispatch.world import MORNING, KeptTickets, received
+
+
+def test_a_flood_of_openings_is_not_held_up_by_its_rows_and_they_come_after_it():
+    tickets = KeptTickets()
+    shelf = Shelf(tickets, KeptFinds(tickets))
+    many = FLOOD + 100
+    shelf.stream.requests([received(f"DS20250610-{n:06d}") for n in range(many)], MORNING)
+    shelf.indexer.tick(MORNING)
+    assert len(shelf.finds.rows) == IN_A_FLOOD
+    for _ in range(3):
+        shelf.indexer.tick(MORNING)
+    assert len(shelf.finds.rows) == many > A_TICK
+
+
+def test_changes_of_a_long_pause_are_all_brought_in():
+    """A worker that was away for days catches up step by step."""
+    tickets = KeptTickets()
+    shelf = Shelf(tickets, KeptFinds(tickets))
+    shelf.open({}, {}, {})
+    for day, n in enumerate((1, 2, 3)):
+        at = MORNING + timedelta(days=day, hours=5)
+        shelf.commands.act(f"DS20250610-{n:06d}", Command("try_online"), call("li.wei", str(n), at))
+    shelf.indexer.tick(MORNING + timedelta(days=9))
+    assert {row.version for row in shelf.finds.rows.values()} == {2}
+
+
+@pytest.mark.real
+def test_a_note_read_before_its_tickets_are_written_is_not_forgotten(real_tickets, mongodb_uri):
+    """Openings are noted first: a crash in between must leave no ticket that nobody finds."""
+    finds = real_finds(mongodb_uri)
+    shelf = Shelf(real_tickets, finds)
+    shelf.indexer.tick(MORNING)
+    finds._notes.insert_one({"count": 1, "numbers": ["DS20250610-000001"]})
+    shelf.indexer.tick(MORNING)
+    assert shelf.ask() == []
+    rows = finds._notes.find_one({})
+    shelf.stream.requests([received("DS20250610-000001")], MORNING)
+    finds._notes.delete_many({"_id": {"$ne": (rows or {})["_id"]}})
+    shelf.indexer.tick(MORNING)
+    assert shelf.ask() == ["DS20250610-000001"]
+    finds._notes.insert_one({"count": 1, "numbers": ["DS20250610-000002"]})
+    for _ in range(IN_VAIN):
+        assert finds.waiting()
+        shelf.indexer.tick(MORNING)
+    assert not finds.waiting(), "its opening failed"
+
+
+@pytest.mark.real
+def test_tickets_of_an_earlier_release_get_their_rows_and_two_workers_do_not_write_at_once(real_tickets, mongodb_uri):
+    finds = real_finds(mongodb_uri)
+    shelf = Shelf(real_tickets, finds)
+    shelf.stream.requests([received(f"DS20250610-{n:06d}") for n in range(30)], MORNING)
+    finds._notes.delete_many({})
+    other = Indexer(MongoFinds(connect("dispatch", settings(mongodb_uri.uri, mongodb_uri.prefix))))
+    shelf.indexer.tick(MORNING)
+    other.tick(MORNING)
+    assert finds.waiting() == 0
+    assert len(shelf.ask()) == 30
+    assert finds.lead(MORNING + timedelta(seconds=1))
+    late = MongoFinds(connect("dispatch", settings(mongodb_uri.uri, mongodb_uri.prefix)))
+    assert not late.lead(MORNING + timedelta(seconds=1))
+    assert late.lead(MORNING + timedelta(seconds=31)), "whoever led is gone"
