@@ -34,7 +34,10 @@ _EVENTS = frozenset(
         for event in ("due", "attempted", "rescheduled", "completed", "unsolved", "unreachable", "cancelled")
     }
     | {f"alert.{kind}" for kind in ("unmatched", "seat_empty", "hand_back_limit", "unsolved_after_close")}
-    | {f"alert.{kind}" for kind in ("new_fault", "problem_resolved", "merged_in", "merged_resolved", "merged_withdrawn")}
+    | {
+        f"alert.{kind}"
+        for kind in ("new_fault", "problem_resolved", "merged_in", "merged_resolved", "merged_withdrawn")
+    }
     | {f"ticket.{event}" for event in ("linked", "unlinked", "merged", "urged", "departments_set")}
     | {"alert.urged_unheld"}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}

@@ -16,6 +16,7 @@ from services.kernel.errors import Refused
 from services.profile.calendars import business_calendar
 from services.profile.condition_checks import asked_fields
 from services.profile.lifecycle import Transition
+from services.profile.records import Demand
 from services.profile.schema import Flag, Person, Profile, Project, RecordForm
 
 LAST = 9
@@ -64,6 +65,11 @@ class Desk:
         self.flows = {name: Flow(name, lifecycle) for name, lifecycle in profile.lifecycles.items()}
         self.states = profile.states
         self.records: Mapping[str, RecordForm] = {form.key: form for form in profile.records}
+        self.demands: dict[str, tuple[tuple[RecordForm, Demand], ...]] = {}
+        for form in profile.records:
+            for demand in form.demanded:
+                for action in demand.before:
+                    self.demands[action] = (*self.demands.get(action, ()), (form, demand))
         self.flags: Mapping[str, Flag] = {flag.key: flag for flag in profile.flags}
         self.zone = ZoneInfo(profile.profile.timezone)
         self._flow_of_type = {kind.key: kind.flow or "" for kind in profile.types}

@@ -53,7 +53,9 @@ def written(desk: Desk, ticket: Ticket, form: RecordForm, given: Mapping[str, st
         field = form.field(name)
         if field is None:
             known = ", ".join(each.name for each in form.fields) or "none"
-            raise Refused(f'"{name}" is no field of the record {form.label.en}; use one of: {known}.', field=name)
+            raise Refused(
+                f'"{name[:60]}" is no field of the record {form.label.en}; use one of: {known}.', field=name[:60]
+            )
         if text := raw.strip():
             values[name] = _checked(desk, field, text, now)
     if any(field.expected and values.get(field.name) != "yes" for field in form.fields):
@@ -113,15 +115,14 @@ def owed(desk: Desk, row: Transition, ticket: Ticket) -> Refused | None:
         kind, _, field = name.partition(".")
         if not _says_yes(ticket, kind, field):
             missing.setdefault(kind, field)
-    for form in desk.records.values():
-        for demand in form.demanded:
-            if row.action not in demand.before or not _holds(demand.when, ticket):
-                continue
-            if record(ticket, form.key) is None:
-                missing.setdefault(form.key, "")
-            for field in demand.yes:
-                if not _says_yes(ticket, form.key, field):
-                    missing.setdefault(form.key, field)
+    for form, demand in desk.demands.get(row.action, ()):
+        if not _holds(demand.when, ticket):
+            continue
+        if record(ticket, form.key) is None:
+            missing.setdefault(form.key, "")
+        for field in demand.yes:
+            if not _says_yes(ticket, form.key, field):
+                missing.setdefault(form.key, field)
     if not missing:
         return None
     told = list(_told(desk, ticket, missing))
