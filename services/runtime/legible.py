@@ -33,6 +33,7 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("contact.recorded", ContactRecorded),
     ("call.", CallEvent),
     ("ticket.", TicketEvent),
+    ("links.told", TicketEvent),
     ("sla.", SlaEvent),
     ("escalation.", EscalationEvent),
     ("callback.", CallbackEvent),
