@@ -122,7 +122,8 @@ class Assigning:
         if confirmed:
             for pool in self._pools.values():
                 pool.owed = ()
-        for name in self._leases.renew():
+        self._leases.renew()
+        for name in self._leases.taken():
             self._take_over(name)
         said = [message for pool in self._pools.values() if pool.owed for message in self._store.words(pool.owed)]
         held = [self._pools[name] for name in self._leases.held()]
@@ -135,6 +136,11 @@ class Assigning:
                 self._leases.keep(pool.name, pool.turns)
         self._returned = True
         return said
+
+    def renew(self) -> Sequence[Said]:
+        """Keeps the leases while a tick lasts long; says nothing."""
+        self._leases.renew()
+        return ()
 
     def _give_out(self, pool: _Pool, now: datetime) -> list[Said]:
         """Batch after batch, as long as there is room and time."""

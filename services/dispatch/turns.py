@@ -14,8 +14,8 @@ from services.runtime.mongo import Row, available, insert_new
 LIFETIME = timedelta(seconds=4)
 MARGIN = timedelta(seconds=1)
 """A holder stops this long before others may take over, so that unequal clocks of machines do not matter."""
-RENEW = 1.0
-"""Seconds between two renewals."""
+RENEW = 0.7
+"""Seconds between two renewals, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,17 @@ class Turns:
 class Leases(Protocol):
     """The right to give out the work of a group of teams: one replica has it at a time."""
 
-    def renew(self) -> Sequence[str]:
-        """Keeps what is held and takes what is free; the groups taken just now, whose memory must be read anew."""
+    def renew(self) -> None:
+        """Keeps what is held and takes what is free. To be called every second, also while a long tick lasts."""
+
+    def taken(self) -> Sequence[str]:
+        """The groups taken since this was asked last: what is known of them must be recalled."""
 
     def held(self) -> Sequence[str]:
         """The groups this replica may serve at this moment."""
 
     def recall(self, name: str) -> Turns:
-        """What the group remembered when it was taken or kept last."""
+        """What the group remembered when it was taken or kept last; only what was recalled can be kept."""
 
     def keep(self, name: str, turns: Turns) -> bool:
         """Remembers; False when another replica took the group meanwhile: then nothing may be given out."""
@@ -68,16 +71,17 @@ class MongoLeases:
         self._held: dict[str, float] = {}
         self._turns: dict[str, Turns] = {}
         self._renewed = -RENEW
+        self._taken: dict[str, None] = {}
         self.tokens: dict[str, int] = {}
         """Fencing token of each group held."""
 
-    def renew(self) -> Sequence[str]:
+    def renew(self) -> None:
         begun, now = self._monotonic(), self._wall()
         if not self._names or begun - self._renewed < RENEW:
-            return ()
+            return
+        self._renewed = begun
         last = begun + (LIFETIME - MARGIN).total_seconds()
         until = now + LIFETIME
-        taken: list[str] = []
         with available():
             rows = {row["_id"]: row for row in self._rows.find({})}
             # A group of older rules that died before its words were said: they are said for it.
@@ -88,21 +92,18 @@ class MongoLeases:
                     fresh = {"_id": name, "holder": self._me, "token": 1, "until": until}
                     if not insert_new(self._rows, [fresh]):
                         self._take(name, fresh, last)
-                        taken.append(name)
                 elif row["holder"] == self._me and row["token"] == self.tokens.get(name):
                     if self._swap(name, row["token"], {"until": until}):
-                        if name not in self.held():
-                            # It was away so long that others might have been at it; what it knows may be old.
-                            taken.append(name)
                         self._held[name] = last
                 else:
                     self._held.pop(name, None)
                     mine = {"holder": self._me, "token": row["token"] + 1, "until": until}
                     if row["until"] <= now and self._swap(name, row["token"], mine):
                         self._take(name, {**row, **mine}, last)
-                        taken.append(name)
-        self._renewed = begun
-        return taken
+
+    def taken(self) -> Sequence[str]:
+        taken, self._taken = self._taken, {}
+        return tuple(taken)
 
     def held(self) -> Sequence[str]:
         now = self._monotonic()
@@ -112,7 +113,8 @@ class MongoLeases:
         return self._turns.get(name, Turns())
 
     def keep(self, name: str, turns: Turns) -> bool:
-        if name not in self.held():
+        # Taken again in the middle of a tick: what the tick knows is from before the other holder.
+        if name not in self.held() or name in self._taken:
             return False
         kept = {
             "count": turns.count,
@@ -122,7 +124,7 @@ class MongoLeases:
             "owed": [[number, event] for number, event in turns.owed],
         }
         if not self._swap(name, self.tokens[name], kept):
-            del self._held[name]
+            self._held.pop(name, None)
             return False
         self._turns[name] = turns
         return True
@@ -130,6 +132,7 @@ class MongoLeases:
     def _take(self, name: str, row: Row, last: float) -> None:
         self.tokens[name] = row["token"]
         self._held[name] = last
+        self._taken[name] = None
         owed = tuple((number, event) for number, event in row.get("owed", ()))
         self._turns[name] = Turns(row.get("count", 0), dict(row.get("last", ())), dict(row.get("idle", ())), owed)
 

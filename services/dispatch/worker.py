@@ -62,6 +62,10 @@ class DispatchWorker:
     def duty(self) -> Sequence[Said]:
         return self.hands.duty.refresh()
 
+    @every(seconds=1.0)  # type: ignore[untyped-decorator]
+    def renew(self) -> Sequence[Said]:
+        return self.hands.assigning.renew()
+
     @every(seconds=0.5)  # type: ignore[untyped-decorator]
     def assign(self) -> Sequence[Said]:
         return self.hands.assigning.tick(self.hands.clock.now())

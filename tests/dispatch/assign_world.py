@@ -102,7 +102,10 @@ class KeptLeases:
         self._turns = turns
         self._held: tuple[str, ...] = ()
 
-    def renew(self) -> Sequence[str]:
+    def renew(self) -> None:
+        """Nobody else is there."""
+
+    def taken(self) -> Sequence[str]:
         taken = tuple(name for name in self._names if name not in self._held)
         self._held = tuple(self._names)
         return taken
