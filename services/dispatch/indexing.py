@@ -76,6 +76,8 @@ class Indexer:
         """How far to look on at once: wide over quiet times, narrow where much has changed."""
         self._missed: dict[str, int] = {}
         """Notes whose tickets were not there yet, and how often they were looked for."""
+        self._begun: dict[str, int] = {}
+        """Notes of which so many tickets have their rows."""
         self._written: dict[str, int] = {}
         """Versions written lately: the last seconds of changes are looked at with every tick."""
 
@@ -84,27 +86,38 @@ class Indexer:
         if not self._rows.lead(now):
             self._written.clear()
             self._missed.clear()
+            self._begun.clear()
             return
         waiting = self._rows.waiting()
         most = IN_A_FLOOD if waiting - self._left > FLOOD else A_TICK
-        notes = self._rows.noted(most) if waiting else ()
-        there = self._bring([number for _, numbers in notes for number in numbers])
-        done = [(note, numbers) for note, numbers in notes if self._is_done(note, numbers, there)]
-        self._rows.forget([note for note, _ in done])
-        self._left = max(0, waiting - sum(len(numbers) for _, numbers in done))
+        done = self._openings(most) if waiting else 0
+        self._left = max(0, waiting - done)
         if most == A_TICK:
             self._changes(now)
 
-    def _is_done(self, note: str, numbers: Sequence[str], there: frozenset[str]) -> bool:
-        """A note is written before its tickets: one without them is looked at again, as long as a write can take."""
-        if there.issuperset(numbers):
-            self._missed.pop(note, None)
-            return True
-        self._missed[note] = self._missed.get(note, 0) + 1
-        if self._missed[note] < IN_VAIN:
-            return False
-        del self._missed[note]
-        return True
+    def _openings(self, most: int) -> int:
+        """Rows of so many noted openings; gives back how many of them need not be looked at again."""
+        done = 0
+        for note, numbers in self._rows.noted(most):
+            begun = self._begun.get(note, 0)
+            part = numbers[begun : begun + most]
+            most -= len(part)
+            there = self._bring(part)
+            if there.issuperset(part):
+                self._missed.pop(note, None)
+            elif self._missed.get(note, 0) + 1 < IN_VAIN:
+                # A note is written before its tickets: they are waited for as long as a write can take.
+                self._missed[note] = self._missed.get(note, 0) + 1
+                continue
+            self._begun[note] = begun + len(part)
+            if self._begun[note] >= len(numbers):
+                self._rows.forget([note])
+                self._missed.pop(note, None)
+                self._begun.pop(note)
+                done += len(numbers)
+            if most <= 0:
+                break
+        return done
 
     def _changes(self, now: datetime) -> None:
         looked = self._rows.looked_until()

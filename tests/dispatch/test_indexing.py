@@ -17,16 +17,32 @@ from tests.dispatch.test_stream import call
 from tests.dispatch.world import MORNING, KeptTickets, received
 
 
-def test_a_flood_of_openings_is_not_held_up_by_its_rows_and_they_come_after_it():
-    tickets = KeptTickets()
-    shelf = Shelf(tickets, KeptFinds(tickets))
+@pytest.mark.parametrize("store", ["fake", pytest.param("real", marks=pytest.mark.real)])
+def test_a_flood_of_openings_is_not_held_up_by_its_rows_and_they_come_after_it(store: str, request):
+    """However large the batches: few rows are written while many tickets come."""
+    shelf = shelf_on(store, request)
     many = FLOOD + 100
+    shelf.indexer.tick(MORNING)
     shelf.stream.requests([received(f"DS20250610-{n:06d}") for n in range(many)], MORNING)
     shelf.indexer.tick(MORNING)
-    assert len(shelf.finds.rows) == IN_A_FLOOD
+    assert len(rows_of(shelf)) == IN_A_FLOOD
     for _ in range(3):
         shelf.indexer.tick(MORNING)
-    assert len(shelf.finds.rows) == many > A_TICK
+    assert len(rows_of(shelf)) == many > A_TICK
+    assert shelf.finds.waiting() == 0
+
+
+def shelf_on(store: str, request: pytest.FixtureRequest) -> Shelf:
+    if store == "fake":
+        tickets = KeptTickets()
+        return Shelf(tickets, KeptFinds(tickets))
+    tickets_ = request.getfixturevalue("real_tickets")
+    return Shelf(tickets_, real_finds(request.getfixturevalue("mongodb_uri")))
+
+
+def rows_of(shelf: Shelf) -> set[str]:
+    """Numbers of all rows there are."""
+    return {row.number for day in shelf.finds.days() for row in shelf.finds.matching(f"on:{day}", 10_000)}
 
 
 def test_changes_of_a_long_pause_are_all_brought_in():
