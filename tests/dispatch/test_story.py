@@ -235,6 +235,16 @@ def test_notes_updates_and_withdrawal_are_recorded():
     assert tale.does("li.wei", "note", reason="事后说明").version == 5
 
 
+@pytest.mark.parametrize("field", ["reason", "target"])
+def test_what_people_write_is_bounded(field: str):
+    """B9: it stays in the history for good."""
+    tale = Tale()
+    with pytest.raises(Refused, match="shorten it") as refused:
+        tale.does("li.wei", "note", **{"reason": "r", field: "长" * 4001})
+    assert refused.value.field == field
+    assert tale.does("li.wei", "note", reason="长" * 4000).version == 2
+
+
 def test_a_refused_solution_is_no_solution_any_more():
     """Section 5.1, B9: the milestones are taken back, told with their instants, and set anew by the next solution."""
     tale = Tale().to_engineer()

@@ -14,8 +14,11 @@ from services.dispatch.policy.everywhere import STAFF, claim, may_everywhere, ma
 from services.dispatch.policy.guards import GUARDS, Wish
 from services.dispatch.policy.links import LINKING
 from services.dispatch.policy.taking import ALERT, said, take
+from services.dispatch.policy.values import LONGEST
 from services.kernel.errors import Fault, Refused
 from services.profile.lifecycle import Transition
+
+_LONGEST_TARGET = 200
 
 EVERYWHERE = {**PLAIN, **LINKING}
 """Actions every desk has, whatever its lifecycle."""
@@ -26,6 +29,7 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
 
     Codes: "forbidden" (no role that may), "conflict" (not from this state, or a guard), "invalid" (values missing).
     """
+    _bounded(command)
     caller = acting(desk, caller, now)
     flow = desk.flow(ticket)
     rows = flow.rows_of(command.action)
@@ -59,6 +63,13 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
             code="forbidden",
         )
     return _first(desk, ticket, _chosen(ticket, mine, command), command, caller, now)
+
+
+def _bounded(command: Command) -> None:
+    """Reasons stay in the history for good and travel with the event."""
+    for field, text, most in (("reason", command.reason, LONGEST), ("target", command.target, _LONGEST_TARGET)):
+        if len(text) > most:
+            raise Refused(f"The {field} is longer than {most} characters; shorten it or attach it.", field=field)
 
 
 def _chosen(ticket: Ticket, rows: list[Transition], command: Command) -> list[Transition]:
