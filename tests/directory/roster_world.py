@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,6 +33,7 @@ class FakeRosters:
     """What MongoRosters promises, in memory."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._books: dict[tuple[str, str], Book] = {}
         self._duty: dict[str, ToldDuty] = {}
         self._handovers: dict[str, Handover] = {}
@@ -42,19 +44,21 @@ class FakeRosters:
         return self._books.get((profile, month), Book(profile, month))
 
     def swap(self, seen: Book, new: Book) -> bool:
-        if self.book(new.profile, new.month).version != seen.version:
-            return False
-        self._books[new.profile, new.month] = new
-        return True
+        with self._lock:
+            if self.book(new.profile, new.month).version != seen.version:
+                return False
+            self._books[new.profile, new.month] = new
+            return True
 
     def duty(self, profile: str) -> ToldDuty | None:
         return self._duty.get(profile)
 
     def swap_duty(self, seen: ToldDuty | None, new: ToldDuty) -> bool:
-        if self._duty.get(new.profile) != seen:
-            return False
-        self._duty[new.profile] = new
-        return True
+        with self._lock:
+            if self._duty.get(new.profile) != seen:
+                return False
+            self._duty[new.profile] = new
+            return True
 
     def handover(self, key: str) -> Handover | None:
         return self._handovers.get(key)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from services.directory.roster_limits import Wish
 from services.directory.rosters import Change
 from services.kernel.errors import Missing, Refused
 from tests.directory.roster_world import World, at
@@ -248,3 +251,33 @@ def test_an_unknown_request_is_missing(world: World, request_id: str) -> None:
 def test_strangers_ask_for_nothing(world: World) -> None:
     with pytest.raises(Refused, match="not of the desk"):
         world.leave("nobody", *MONDAY, "li.wei")
+
+
+def test_many_who_ask_at_once_are_all_heard_once(world: World) -> None:
+    """T3: compare-and-set of one book."""
+    world.filed()
+    people = ("lu.xia", "ren.jie", "fan.li", "hou.yan")
+    wishes = [world.wish(person) for person in people]
+
+    def ask(wish: Wish) -> None:
+        begin, end = at("2025-03-12T10:00"), at("2025-03-12T12:00")
+        world.rosters.leave("itss_desk", wish, begin, end, "li.wei", "")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, wishes))
+    asked = world.store.book("itss_desk", "2025-03").requests
+    assert sorted(each.person for each in asked) == sorted(people)
+
+
+def test_of_two_who_decide_at_once_one_is_told_that_it_is_decided(world: World) -> None:
+    asked = world.leave("wang.fang", "2025-03-10T10:00", "2025-03-10T12:00", "li.wei")
+
+    def decide(agree: bool) -> str:
+        try:
+            return world.decide(asked, "zhao.gang", agree, "so it is").state
+        except Refused as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(decide, (True, False)))
+    assert found in (["approved", "conflict"], ["conflict", "refused"])
