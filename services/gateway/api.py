@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
-from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
 from services.contracts.deskstream.v1 import intake_pb2, reporting_pb2
@@ -16,6 +15,7 @@ from services.gateway.edge import as_json, edge_of, fresh_source_id, language_of
 from services.gateway.operations import OPERATIONS, Operation
 from services.gateway.peers import Problem
 from services.gateway.shapes import Schema, Shapes
+from services.runtime.jsonform import read_mapping
 
 shapes = Shapes()
 
@@ -100,8 +100,8 @@ def _typed(field: Any, value: str) -> Any:
 
 def _merged(message: Message, given: dict[str, Any]) -> Message:
     try:
-        return ParseDict(given, message)
-    except (ParseError, ValueError, OverflowError) as error:
+        return read_mapping(given, message)
+    except ValueError as error:
         raise Problem(400, f"An argument of the address does not fit: {str(error)[:300]}") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from limits import parse
 from limits.storage import MemoryStorage
@@ -21,6 +21,7 @@ from services.gateway.peers import Peers, Problem
 from services.gateway.settings import GatewaySettings
 from services.kernel.errors import Fault
 from services.runtime import telemetry
+from services.runtime.jsonform import read_mapping
 
 COOKIE = "deskstream_token"
 
@@ -102,9 +103,9 @@ async def read(request: Request, message: Message) -> Any:
     try:
         body = await request.json() if await request.body() else {}
         if not isinstance(body, dict):
-            raise ParseError("the body must be a JSON object")
-        return ParseDict(body, message)
-    except (ParseError, ValueError, OverflowError, RecursionError) as error:
+            raise ValueError("the body must be a JSON object")
+        return read_mapping(body, message)
+    except (ValueError, RecursionError) as error:
         raise Problem(400, f"The JSON body does not fit: {str(error)[:300]}") from error
 
 

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID, uuid5
 
-from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kernel.errors import Refused
+from services.runtime.jsonform import read_json
 
 M = TypeVar("M", bound=Message)
 
@@ -90,8 +90,8 @@ class Heard:
             if kind in ("application/protobuf", "application/x-protobuf"):
                 return cls.FromString(self.body)
             if kind == JSON:
-                return json_format.Parse(self.body, cls())
-        except (DecodeError, json_format.ParseError, UnicodeDecodeError, RecursionError, ValueError) as error:
+                return read_json(self.body, cls())
+        except (DecodeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise Refused(f"The body is no {cls.DESCRIPTOR.name}: {reason}", field="body") from error
         raise Refused(

@@ -23,8 +23,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from google.protobuf import json_format
-
 from services.contracts.deskstream.v1.common_pb2 import Channel
 from services.contracts.deskstream.v1.intake_pb2 import CallEvent, CallPhase, ContactRecorded
 from services.intake.drafts import clean, stamp
@@ -32,6 +30,7 @@ from services.intake.model import CallWords, Contact, Phase
 from services.intake.policy import EARLIEST, SKEW, judge_call
 from services.kernel.errors import Fault, Refused
 from services.profile.schema import Callback
+from services.runtime.jsonform import read_mapping
 from services.runtime.message import check_times
 
 TEXTS = ("caller", "called", "agent", "released_by", "profile", "disposition", "ticket", "recording", "summary")
@@ -84,9 +83,9 @@ def _event(one: Any, index: int) -> CallEvent:
     if one.get("phase") in _PHASES:
         one = {**one, "phase": f"CALL_PHASE_{one['phase'].upper()}"}
     try:
-        return json_format.ParseDict(one, CallEvent())
-    except (json_format.ParseError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())[:200]
+        return read_mapping(one, CallEvent())
+    except ValueError as error:
+        why = str(error)[:200]
         raise Refused(f"Event {index} is no call event: {why}", field=f"[{index}]") from None
 
 
