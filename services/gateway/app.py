@@ -45,6 +45,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
+        # An address has one form; with a slash more it is another one.
+        redirect_slashes=False,
     )
     install(app, settings)
     app.include_router(api.router())

@@ -47,6 +47,10 @@ def test_a_json_body_that_does_not_fit_is_refused_with_the_reason(client: TestCl
     assert "does not fit" in told.json()["detail"]
 
 
+def test_an_address_with_a_slash_more_is_another_one(client: TestClient) -> None:
+    assert client.get("/api/v1/queues/all/").status_code == 404
+
+
 def test_a_wrong_argument_of_the_address_is_refused(client: TestClient) -> None:
     assert client.get("/api/v1/queues/all?pageSize=many&page_size=many").status_code == 400
 
