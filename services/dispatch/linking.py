@@ -14,6 +14,7 @@ from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.entries import Said
 from services.dispatch.handlers import Desks, HeardMessage, Tickets, change
+from services.dispatch.policy.attending import attended
 from services.dispatch.policy.between import concerned
 from services.dispatch.policy.ends import OPPOSITE, linked
 from services.dispatch.policy.merging import restored
@@ -54,13 +55,16 @@ class Linking:
             news = News(other, wire.instant(heard.at), came.get(end, frozenset()), went.get(end, frozenset()))
 
             def decide(ticket: model.Ticket, news: News = news) -> model.Event | None:
-                return other_end(ticket, news, now)
+                return self._attended(ticket, other_end(ticket, news, now))
 
             after, said = change(self._tickets, end, decide, message.id, message.traceparent)
             told.extend(said)
             if "duplicate_of" in news.came and linked(wire.ticket_from(after), "duplicate", number) is None:
                 told.extend(self._restore(message, heard, now))
         return told
+
+    def _attended(self, before: model.Ticket, event: model.Event | None) -> model.Event | None:
+        return None if event is None else attended(self._desks.get(before.profile), before, event)
 
     def _load(self, number: str) -> model.Ticket:
         record = self._tickets.load([number]).get(number)
@@ -72,7 +76,8 @@ class Linking:
         holder = next((change_.old for change_ in heard.changes if change_.field == "assignee"), "")
 
         def decide(ticket: model.Ticket) -> model.Event | None:
-            return restored(self._desks.get(ticket.profile), ticket, heard.from_state, holder, now)
+            desk = self._desks.get(ticket.profile)
+            return self._attended(ticket, restored(desk, ticket, heard.from_state, holder, now))
 
         return change(self._tickets, heard.ticket.number, decide, message.id, message.traceparent)[1]
 
