@@ -10,9 +10,10 @@ from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
 from services.dispatch import wire
 from services.dispatch.entries import entries_of, say_again
 from services.dispatch.filters import found_by, wanted
+from services.dispatch.queues import queue_named
 from services.kernel.errors import Refused
 from tests.dispatch.linked import ONE, Between
-from tests.dispatch.world import Tale, person
+from tests.dispatch.world import Tale, desks, person
 
 
 def test_urging_notifies_the_holder_is_timestamped_and_counted():
@@ -63,7 +64,7 @@ def test_a_matter_of_several_departments_waits_for_the_supervisor_who_alone_name
     tale = generic()
     waiting = tale.does("g.ren.yu", "ask_lead", reason="网络与应用都涉及")
     assert waiting.state == "awaiting_lead"
-    assert waiting.state in tale.desk.states_for("supervisor")
+    assert queue_named("role:supervisor", desks()).holds(waiting)
     assert "supervisor" in person(waiting.assignee, "generic_desk").roles
     for who in ("g.ren.yu", "g.net.one"):
         with pytest.raises(Refused, match="Only "):

@@ -55,7 +55,7 @@ def _ended(desk: Desk, ticket: Ticket) -> Ticket:
 def restored(desk: Desk, ticket: Ticket, state: str, holder: str, now: datetime) -> Event | None:
     """The ticket as it stood before it was merged into one that had ended by then: nobody's matter is lost.
 
-    None when that is done already or the profile has no such state any more. A cycle of its own, as after any reopening:
+    None when that is done already or the profile has no such state any more. A new cycle, as after any reopening:
     clocks and the callback of the earlier one are over for good.
 
     Two tickets merged into each other in the same moment are both open again.
