@@ -64,7 +64,7 @@ def test_a_matter_of_several_departments_waits_for_the_supervisor_who_alone_name
     tale = generic()
     waiting = tale.does("g.ren.yu", "ask_lead", reason="网络与应用都涉及")
     assert waiting.state == "awaiting_lead"
-    assert queue_named("role:supervisor", desks()).holds(waiting)
+    assert queue_named("role:supervisor", desks()).holds(wire.ticket_to(waiting))
     assert "supervisor" in person(waiting.assignee, "generic_desk").roles
     for who in ("g.ren.yu", "g.net.one"):
         with pytest.raises(Refused, match="Only "):
