@@ -15,7 +15,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.contracts.deskstream.v1 import roster_pb2
 from services.directory import roster_policy as policy
 from services.directory.roster_model import Book, Request, ToldDuty
-from services.directory.rosters import Books, this_month
+from services.directory.roster_months import this_month
+from services.directory.rosters import Books
 from services.kernel.duty import Away, DutyTable, Filed, Stint
 from services.profile.duty import Roster
 from services.profile.load import LoadedProfile, Profiles

@@ -11,7 +11,8 @@ from icalendar import Calendar, Event
 
 from services.directory import roster_policy as policy
 from services.directory.roster_model import Book
-from services.directory.rosters import Books, Rosters, this_month
+from services.directory.roster_months import this_month
+from services.directory.rosters import Books, Rosters
 from services.kernel.errors import Refused, Unavailable
 from services.profile.load import LoadedProfile
 from services.profile.shifts import Work

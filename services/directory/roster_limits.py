@@ -33,6 +33,7 @@ class Wish:
 
 
 def bounded(requests: Sequence[Request]) -> None:
+    """Refused when these months hold as many requests as they may."""
     if len(requests) >= _MOST_REQUESTS:
         raise Refused(f"There are {_MOST_REQUESTS} requests in these months; ask the desk manager.", code="conflict")
 
@@ -79,6 +80,7 @@ def covered(profile: Profile, requests: Sequence[Request], wish: Wish, start: in
 
 
 def days_between(start: int, end: int, zone: ZoneInfo) -> list[date]:
+    """The local days that a time in epoch seconds touches."""
     first = datetime.fromtimestamp(start, zone).date()
     last = datetime.fromtimestamp(end - 1, zone).date()
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
@@ -122,6 +124,7 @@ def crowded_shift(
 
 
 def insisted(rules: RosterRules, crowded: bool, wish: Wish) -> list[str]:
+    """The flag of a second leave of one shift; Refused when it was not insisted on (M7)."""
     if crowded and not wish.insist:
         raise Refused(
             f"{rules.shift_limit.leave_or_swap} of this shift is on leave or swapped already (一个班次一名); choose "

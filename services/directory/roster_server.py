@@ -14,8 +14,9 @@ from services.directory.duty_records import DutyRecords, Notes
 from services.directory.feeds import Feeds
 from services.directory.roster_limits import Wish
 from services.directory.roster_model import Request
+from services.directory.roster_months import Change, this_month
 from services.directory.roster_wire import entries_of, handover_of, month_of, request_of
-from services.directory.rosters import Change, Rosters, this_month
+from services.directory.rosters import Rosters
 from services.kernel.clock import Clock
 from services.kernel.errors import Refused
 from services.runtime.rpc import Allow, caller

@@ -13,7 +13,7 @@ from services.contracts.deskstream.v1 import roster_pb2 as pb
 from services.contracts.deskstream.v1.common_pb2 import Actor
 from services.directory import roster_policy as policy
 from services.directory.roster_model import Book, Handover, LogEntry, Request, Step
-from services.directory.rosters import this_month
+from services.directory.roster_months import this_month
 from services.profile.load import LoadedProfile
 from services.profile.shifts import Work, judge, rules_of
 

@@ -13,7 +13,8 @@ from services.directory.duty_board import DutyBoard
 from services.directory.duty_records import DutyRecords
 from services.directory.roster_limits import Wish
 from services.directory.roster_model import Book, Handover, LogEntry, Request, ToldDuty
-from services.directory.rosters import Change, Rosters
+from services.directory.roster_months import Change
+from services.directory.rosters import Rosters
 from services.profile.duty import Roster
 from services.profile.load import Profiles, load
 from services.runtime.duty_feed import table_from

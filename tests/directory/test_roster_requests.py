@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.directory.roster_limits import Wish
-from services.directory.rosters import Change
+from services.directory.roster_months import Change
 from services.kernel.errors import Missing, Refused
 from tests.directory.roster_world import World, at
 

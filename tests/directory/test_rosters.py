@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from services.contracts.deskstream.v1 import roster_pb2
+from services.directory.roster_months import Change
 from services.directory.roster_wire import vacancies
-from services.directory.rosters import Change
 from services.kernel.errors import Missing, Refused
 from services.profile.load import restore
 from services.runtime.duty_feed import table_from, table_to
