@@ -78,4 +78,6 @@ def mongodb_uri(database: Database) -> Iterator[MongoPlace]:
         with MongoClient[dict[str, Any]](place.uri, serverSelectionTimeoutMS=5000) as client:
             for name in client.list_database_names():
                 if name.startswith(f"{place.prefix}_"):
+                    # Dropped with their index of terms, 400 rows take the embedded server 40 s; emptied first, 0.2 s.
+                    client[name]["finds"].delete_many({})
                     client.drop_database(name)
