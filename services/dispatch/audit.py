@@ -64,6 +64,9 @@ def verify(record: Record) -> list[Break]:
         broken.append(Break(last, f"Version {last} is not the last that was written: it was altered, or the end cut."))
     if not record.head and sealed:
         broken.append(Break(len(record.entries), "The digest of the last event was removed from the ticket."))
+    if record.strays:
+        told = f"Beside the history stands something else than its last event says: {', '.join(record.strays)}."
+        broken.append(Break(len(record.entries), told))
     return broken
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from google.protobuf.message import DecodeError
+
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.policy.other_end import tells_others
@@ -43,6 +45,8 @@ class Record:
     entries: tuple[Entry, ...]
     head: bytes = b""
     """Digest of the last event as it was kept beside the history; empty where the store kept none."""
+    strays: tuple[str, ...] = ()
+    """What is kept beside the history, such as the place in a queue, and differs from the last event; for audits."""
 
     @property
     def latest(self) -> ticket_pb2.Ticket:
@@ -52,6 +56,13 @@ class Record:
     def ticket(self) -> model.Ticket:
         """The ticket as policy judges it."""
         return wire.ticket_from(self.latest)
+
+    def readable(self) -> model.Ticket | None:
+        """The ticket as policy judges it; None when its last event was removed or its bytes are no event."""
+        try:
+            return self.ticket()
+        except (DecodeError, IndexError):
+            return None
 
     def caused_by(self, cause: str) -> tuple[Entry, ...]:
         """What this message or command brought about before; empty when it is new here (decision 6)."""

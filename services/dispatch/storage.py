@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ Row = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_LEARNT = 100_000
+_BESIDE = ("v", "profile", "state", "phase", "team", "assignee", "priority", "place", "stage")
+"""Fields of a document that repeat what its last event says, so that queues find it."""
 NEWEST = {"events": {"$slice": -1}}
 """Projection of a document with its last event only."""
 
@@ -95,9 +98,11 @@ class MongoTickets:
     def walk(self, first: str, last: str) -> Iterator[tuple[Record, frozenset[str]]]:
         """Every ticket from one number to another, both included, with the ids of what it still has to say."""
         wanted: Row = {"_id": {"$gte": first, "$lte": last}}
+        kept = dict.fromkeys(("events", "head", "unsaid", *_BESIDE), 1)
         with available():
-            for row in self._rows.find(wanted, {"events": 1, "head": 1, "unsaid": 1}).sort("_id", 1).batch_size(200):
-                yield _record(row), frozenset(row.get("unsaid", ()))
+            for row in self._rows.find(wanted, kept).sort("_id", 1).batch_size(200):
+                record = _record(row)
+                yield replace(record, strays=_strays(row, record)), frozenset(row.get("unsaid", ()))
 
     def append(self, ticket: model.Ticket, entries: Sequence[Entry], *, owed_since: datetime | None = None) -> bool:
         """Compare-and-set on the version before."""
@@ -214,6 +219,18 @@ def _stored(entry: Entry) -> Row:
 
 def _record(row: Row) -> Record:
     return Record(row["_id"], tuple(_entry(event) for event in row["events"]), bytes(row.get("head", b"")))
+
+
+def _strays(row: Row, record: Record) -> tuple[str, ...]:
+    """Whoever moves a ticket to another queue behind our back changes these, and not the history."""
+    ticket = record.readable()
+    told = _snapshot(ticket) if ticket is not None else {}
+    return tuple(name for name in _BESIDE if told and _queue(row.get(name)) != _queue(told[name]))
+
+
+def _queue(value: object) -> object:
+    """Without the position in it: a later release may order queues otherwise, and that alters no ticket."""
+    return value.partition("|")[0] if isinstance(value, str) else value
 
 
 def _entry(row: Row) -> Entry:

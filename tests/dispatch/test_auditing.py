@@ -13,6 +13,7 @@ import pytest
 from bson.binary import Binary
 from pymongo import MongoClient
 
+from services.dispatch import wire
 from services.dispatch.commands import Commands
 from services.dispatch.entries import entries_of
 from services.dispatch.handlers import Stream
@@ -111,7 +112,9 @@ def test_every_altered_ticket_is_found_and_no_other(office: Office):
     office.meddle(changed, change_reason)
     office.meddle(removed, lambda events: events.__delitem__(1))
     record = office.tickets.load([cut])[cut]
-    office.meddle(cut, lambda events: events.__delitem__(-1), head=record.entries[1].digest, v=2)
+    before = wire.ticket_from(record.entries[1].event().ticket)
+    beside = {name: getattr(before, name) for name in ("state", "phase", "team", "assignee", "place", "stage")}
+    office.meddle(cut, lambda events: events.__delitem__(-1), head=record.entries[1].digest, v=2, **beside)
     office.rows.delete_one({"_id": deleted})
     told = office.audit("--all", "--from", changed, "--to", whole)
     assert told.returncode == 1
@@ -138,3 +141,17 @@ def test_an_event_added_behind_the_back_of_the_stream_is_found(office: Office):
     told = office.audit(number)
     assert told.returncode == 1
     assert "Version 4 was never told on the stream" in told.stderr
+
+
+def test_a_ticket_moved_out_of_its_queue_behind_our_back_is_found(office: Office):
+    """B10, C24: its history is untouched, and nobody would see it any more."""
+    first, second = numbers(2)
+    office.rows.update_one({"_id": first}, {"$unset": {"place": "", "stage": ""}})
+    office.rows.update_one({"_id": second}, {"$set": {"assignee": "nobody", "state": "closed"}})
+    told = office.audit("--all", "--no-log")
+    assert told.returncode == 1
+    assert f"{first}: Beside the history stands something else than its last event says: place, stage." in told.stderr
+    assert (
+        f"{second}: Beside the history stands something else than its last event says: state, assignee." in told.stderr
+    )
+    assert "6 ticket(s), 18 events checked: 2 altered." in told.stdout
