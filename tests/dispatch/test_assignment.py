@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from services.dispatch.policy import step
 from services.dispatch.policy.assignment import Seat, choose
 from services.dispatch.policy.attending import attend, overdue
 from services.dispatch.policy.attending import given as given_to
+from services.kernel.errors import Refused
 from tests.dispatch.assign_world import NETWORK, PUSH, desk, opened
 from tests.dispatch.world import MORNING, person
 
@@ -103,6 +105,10 @@ def test_the_holder_accepts_and_may_hand_back_and_does_not_get_it_again_at_once(
     assert event.ticket.routing is not None
     assert event.ticket.routing.why_person == event.reason
     holder = person(choice.person, "generic_desk")
+    for action in ("claim", "accept"):
+        with pytest.raises(Refused) as refused:
+            step(book, event.ticket, model.Command(action), person("g.net.two", "generic_desk"), MORNING)
+        assert choice.person in refused.value.message
     accepted = step(book, event.ticket, model.Command("claim"), holder, MORNING)
     assert accepted is not None
     assert accepted.ticket.state == "accepted"

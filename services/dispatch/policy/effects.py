@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from services.dispatch.model import Ticket
+from services.dispatch.policy.acting import holds
 from services.dispatch.policy.departments import departments_named
 from services.dispatch.policy.guards import Wish
 from services.dispatch.policy.promises import raised
@@ -57,6 +58,14 @@ def _assign_project_manager(wish: Wish, ticket: Ticket) -> Ticket:
 
 
 def _assign_caller(wish: Wish, ticket: Ticket) -> Ticket:
+    """What was given to somebody by name is theirs until they let it go (C22)."""
+    work = wish.desk.work.get(ticket.team)
+    given = work is not None and work.pushes and ticket.assignee
+    if given and not holds(wish.desk, wish.caller, ticket.assignee, wish.now):
+        raise Refused(
+            f"Ticket {ticket.number} was given to {ticket.assignee}; take another, or let them hand it back first.",
+            code="conflict",
+        )
     return _held_by(wish, ticket, wish.caller.id)
 
 
