@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from services.contracts.deskstream.v1 import intake_pb2
+from services.contracts.deskstream.v1 import intake_pb2, ticket_pb2
 from services.kernel.errors import Refused
 from tests.dispatch.linked import FOUR, ONE, THREE, TWO, Between
 from tests.dispatch.world import KeptTickets, heard
@@ -105,6 +105,7 @@ def test_a_ticket_merged_into_one_that_ended_in_the_same_moment_is_open_again(ti
     assert after.place == before.place
     assert after.cycle == before.cycle + 1
     told = [said for said in desk.said if said.subject == ONE][-1]
+    assert isinstance(told.body, ticket_pb2.TicketEvent)
     assert (told.key, told.body.action) == ("ticket.reopened", "restore")
     assert "work.desk" in told.also
     # What the merging ended is owed anew: the callback too, without which nothing closes.

@@ -171,9 +171,10 @@ def naive(filed: DutyTable, when: datetime, role: str | None) -> set[str]:
 def test_a_look_up_finds_whom_a_naive_scan_finds(filed: DutyTable, when: list[int], role: str | None) -> None:
     roster = Roster(PROFILE, CALENDARS)
     roster.adopt(filed)
-    edges = [
-        edge - MARCH for each in (*filed.stints, *filed.absences, *filed.months) for edge in (each.start, each.end)
-    ]
+    bounds = [(each.start, each.end) for each in filed.stints]
+    bounds += [(each.start, each.end) for each in filed.absences]
+    bounds += [(each.start, each.end) for each in filed.months]
+    edges = [edge - MARCH for bound in bounds for edge in bound]
     for seconds in {*when, *edges, *(edge - 1 for edge in edges)}:
         assert set(ids(roster, seconds, role)) == naive(filed, at(seconds), role)
 
