@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.dispatch import model, wire
-from services.dispatch.assigning import Given, Held, Standing
+from services.dispatch.assigning import Assigning, Assignments, Given, Held, Standing, names_of
+from services.dispatch.commands import Call, Commands
 from services.dispatch.entries import Said, say_again
-from services.dispatch.handlers import Desks
+from services.dispatch.handlers import Desks, Stream, Tickets
 from services.dispatch.policy import Desk, open_ticket
-from services.dispatch.turns import Turns
+from services.dispatch.turns import Leases, MongoLeases, Turns
 from services.profile.load import load
 from services.profile.schema import Profile
-from tests.dispatch.world import MORNING, POLICY, KeptTickets, request
+from tests.dispatch.world import MORNING, POLICY, KeptTickets, person, received, request
 
 LOADED = load(POLICY / "generic_desk")
 NETWORK = ("g.net.one", "g.net.two", "g.net.three")
+WALL = datetime(2026, 1, 1, tzinfo=UTC)
 PUSH: dict[str, Any] = {"mode": "push", "capacity": {"default": 3}}
 
 
@@ -75,9 +79,9 @@ class KeptAssignments:
 
     def held_by(self, people: Iterable[str]) -> Mapping[str, Sequence[Held]]:
         found: dict[str, Sequence[Held]] = {}
-        for person in people:
-            held = [wire.ticket_from(t) for _, t in self._tickets.page("place", f"person:{person}", "", 10_000)]
-            found[person] = [Held(t.weight or 1, t.channel) for t in held if t.phase in ("new", "open")]
+        for name in people:
+            held = [wire.ticket_from(t) for _, t in self._tickets.page("place", f"person:{name}", "", 10_000)]
+            found[name] = [Held(t.weight or 1, t.channel) for t in held if t.phase in ("new", "open")]
         return found
 
     def append(self, given: Sequence[Given]) -> set[str]:
@@ -119,3 +123,54 @@ class KeptLeases:
     def keep(self, name: str, turns: Turns) -> bool:
         self._turns[name] = turns
         return True
+
+
+class Time:
+    """Wall time and the monotonic clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def wall(self) -> datetime:
+        return WALL + timedelta(seconds=self.passed)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+
+@dataclass
+class Place:
+    """One desk with its tickets, and replicas that give out its work."""
+
+    tickets: Tickets
+    store: Assignments
+    rows: Any
+    time: Time
+    book: Desk
+    kept: dict[str, Turns] = field(default_factory=dict)
+
+    def opens(self, count: int, at: datetime = MORNING, first: int = 0, **said: Any) -> list[str]:
+        numbers = [f"DS20250610-{first + n:06d}" for n in range(count)]
+        words = {"profile": "generic_desk", "type": "fault", "grade": "general", "entry": "network"} | said
+        batch = [received(number, received_at=at + timedelta(seconds=n), **words) for n, number in enumerate(numbers)]
+        Stream(desks(self.book), self.tickets).requests(batch, at)
+        return numbers
+
+    def replica(self, me: str = "one") -> Assigning:
+        served = desks(self.book)
+        leases: Leases = self.leases(me) if self.rows is not None else KeptLeases(names_of(served), self.kept)
+        return Assigning(served, self.store, leases, me, self.time.monotonic)
+
+    def leases(self, me: str) -> MongoLeases:
+        return MongoLeases(self.rows, me, names_of(desks(self.book)), self.time.wall, self.time.monotonic)
+
+    def ticket(self, number: str) -> model.Ticket:
+        return self.tickets.load([number])[number].ticket()
+
+    def holders(self, numbers: list[str]) -> Counter[str]:
+        return Counter(self.ticket(number).assignee for number in numbers)
+
+    def does(self, number: str, who: str, action: str, now: datetime, **values: str) -> None:
+        commands = Commands(desks(self.book), self.tickets, lambda said: None)
+        call = Call(person(who, "generic_desk"), now, f"{number}-{action}-{now}")
+        commands.act(number, model.Command(action, "because", values=values), call)
