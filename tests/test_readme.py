@@ -155,7 +155,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
         shutil.copytree(ROOT / "deploy" / "policy", folder / "deploy" / "policy")
         addresses = {"GATEWAY": stage.env["DESKSTREAM_PUBLIC_URL"], "GRPC": stage.env["DESKSTREAM_GRPC_TARGET"]}
         connections = {name: stage.env[name] for name in ("AMQP_URI", "MONGODB_URI")}
-        yield folder, {**os.environ, **addresses, **connections, "PYTHONPATH": str(folder)}
+        # The example that puts a policy in force must find a folder of its own.
+        own = {"PYTHONPATH": str(folder), "DESKSTREAM_POLICY_DIR": str(folder / "deploy" / "policy")}
+        yield folder, {**os.environ, **addresses, **connections, **own}
 
 
 def run(argv: list[str], clone: tuple[Path, dict[str, str]], **more: str) -> str:
@@ -201,6 +203,10 @@ def test_the_examples_run_as_they_stand_one_door_after_the_other(clone: tuple[Pa
     worked = run(["bash", "-c", shell("claims -d")], clone)
     assert '"state":"resolved"' in worked
     assert "network_faults" in worked
+    found = shell("queue-counts").split("NUMBER=")[0]
+    wait_for(lambda: "三楼断网" in run(["bash", "-c", found], clone), what="the search to know the kit's request")
+    looked = run(["bash", "-c", shell("queue-counts")], clone)
+    assert all(word in looked for word in ("RESULT_DONE", "network_faults", "一并检查"))
     token = run(["bash", "-c", f"{blocks(ENGLISH, 'sh')[0]}\nsign_in g.net.one"], clone).strip()
     assert "DS2" in run([python, "-c", program("WatchQueue")], clone, TOKEN=token)
     assert "三楼东侧" in run([python, "-c", program("work.network")], clone)
@@ -210,4 +216,6 @@ def test_the_examples_run_as_they_stand_one_door_after_the_other(clone: tuple[Pa
     assert "Rebuilt from" in run(["bash", "-c", shell("reporting rebuild")], clone)
     reports = run(["bash", "-c", shell("kpis.csv")], clone)
     assert '"definitionVersion":"completion/1"' in reports
+    assert "generic_desk" in run(["bash", "-c", shell("policy dry-run")], clone)
+    assert "draft" in run(["bash", "-c", shell("roster make")], clone)
     assert "branch_desk" in run(["bash", "-c", shell("branch_desk")], clone)
