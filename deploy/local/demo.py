@@ -60,6 +60,7 @@ def _play(day: Day, console: Console) -> None:
         ("one is handed back, reopened, solved again", day.hand_back),
         ("a portal publishes to the stream", day.afternoon),
         ("the reports catch up", day.settled),
+        ("an alarm is given to the emergency seat", day.alarm),
     ]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -77,9 +78,13 @@ def _show(day: Day, console: Console) -> None:
     for desk in DESKS:
         _show_report(day, console, desk, period)
     _show_targets(day, console, "itss_desk")
-    number = day.numbers["web"]
     sent = day.until("the messages", lambda: len(day.stage.mail.messages))
-    console.print(f"{sent} mails were sent to requesters and staff; ticket {number} alone has this history:")
+    console.print(f"{sent} mails were sent to requesters and staff.\n")
+    number = day.numbers["monitoring"]
+    console.print(f"Why ticket {number} went where it is:")
+    console.print(f"  {day.explanation(number)}\n")
+    number = day.numbers["phone"]
+    console.print(f"The history of ticket {number}, which was handed back and reopened; {day.verdict(number)}:")
     for line in day.history(number):
         console.print(f"  {line}")
 

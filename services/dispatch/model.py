@@ -51,13 +51,19 @@ class Decision:
     tried: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     why_person: str = ""
-    """Why this person (C13, C23): one sentence, empty when nobody was chosen."""
+    """Why this person (C13, C23): one sentence in Chinese, empty when nobody was chosen."""
+    why_person_en: str = ""
     score: int = 0
     """Sum of the scores of the rules that spoke for the target; 0 where the first match wins."""
     tried_count: int = 0
     """How many rules were tried without a match; `tried` names the last of them."""
     policy_version: str = ""
     """Version of the profile that decided."""
+
+    def why_person_in(self, language: str) -> str:
+        """Why this person, in the language asked for where there is such a text."""
+        english, chinese = self.why_person_en, self.why_person
+        return (english or chinese) if language.startswith("en") else (chinese or english)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class Queries:
         inside = bool(caller.role_among(READERS))
         text = explain(desk, ticket.routing, language or desk.profile.profile.language, inside=inside)
         if not inside:
-            for field in ("tried", "tried_count", "person_reason", "reason"):
+            for field in ("tried", "tried_count", "person_reason", "person_reason_en", "reason"):
                 latest.routing.ClearField(field)
         return dispatch_pb2.ExplainResponse(decision=latest.routing, text=text)
 

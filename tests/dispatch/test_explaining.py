@@ -101,7 +101,7 @@ def test_a_decision_of_before_this_was_kept_is_explained_as_well():
 
 def test_a_decision_survives_the_wire():
     """C2: what is told tomorrow was stored today."""
-    full = replace(decided(), why_person="because", score=7)
+    full = replace(decided(), why_person="因为", why_person_en="because", score=7)
     ticket = replace(wire.request_from(request()), routing=full)
     assert wire.ticket_from(wire.ticket_to(ticket)).routing == full
 
@@ -118,10 +118,13 @@ def test_requesters_are_not_told_of_the_rules_for_others(tickets):
     assert "emergency_first" in queries.explanation(number, "en", person("li.wei")).text
 
 
-def test_why_the_person_of_a_rule_has_it_is_kept_in_the_language_of_the_desk():
+def test_why_the_person_of_a_rule_has_it_is_told_in_both_languages():
     """C23, M21: the substitute's turn is told with the name of the absent."""
     book = [rule("erp", {}, "erp_ops", person="xu.ling")]
     away = MORNING.replace(month=5, day=7)
     decision = decide(desk_with(book), wire.request_from(request()), away, away)
     assert (decision.assignee, decision.why_person) == ("huang.lei", "xu.ling不在岗，由huang.lei代理。")
     assert "xu.ling不在岗" in explain(desk_with(book), decision, "zh")
+    english = explain(desk_with(book), decision, "en")
+    assert "xu.ling is absent; huang.lei stands in." in english
+    assert "不在岗" not in english

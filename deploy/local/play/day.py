@@ -14,8 +14,13 @@ from deploy.local.play.morning import CHINA, LEADER, MANAGER, SPECIALIST, Mornin
 from deploy.local.play.sinks import text_of
 from services.contracts.deskstream.v1 import callbacks_pb2 as callbacks
 from services.contracts.deskstream.v1 import sla_pb2 as sla
-from services.contracts.deskstream.v1.common_pb2 import Requester
-from services.contracts.deskstream.v1.dispatch_pb2 import GetHistoryRequest, GetTicketRequest
+from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
+from services.contracts.deskstream.v1.dispatch_pb2 import (
+    ExplainRequest,
+    GetHistoryRequest,
+    GetHistoryResponse,
+    GetTicketRequest,
+)
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.contracts.deskstream.v1.ticket_pb2 import Phase, Ticket
 from services.sdk.adapter import Adapter
@@ -167,6 +172,24 @@ class Day(Morning):
         self.call_back(number, MANAGER)
         return number
 
+    def alarm(self) -> str:
+        """A watcher files a high incident; it is given to whoever is on the emergency seat, with the reason (A21, C23)."""
+        draft = RequestDraft(
+            channel=Channel.CHANNEL_MONITORING,
+            source_id="alarm-1",
+            requester=Requester(name="彭飞", phone="13800138009"),
+            type="incident",
+            entry="production",
+            title="调度服务器磁盘告警",
+            description="监控：调度服务器磁盘使用率 97%。",
+            grade="P1",
+        )
+        number = self.staff(SPECIALIST).submit(draft)
+        seat = self.until("the alarm to be given to somebody", lambda: self.staff(SPECIALIST).ticket(number).assignee)
+        self.tell(f"Monitoring: an alarm becomes {number} and is given to {seat} on the emergency seat.")
+        self.numbers["monitoring"] = number
+        return number
+
     def afternoon(self) -> list[str]:
         """The generic desk's portal publishes straight to the stream; engineers claim from their queues (U1, U3)."""
         spool = self.stage.folder / "spool"
@@ -198,11 +221,23 @@ class Day(Morning):
                 desk.act(number, action)
 
     def history(self, number: str) -> list[str]:
-        """What happened to a ticket, a line each (B9)."""
-        told = self.staff(MANAGER).dispatch.GetHistory(GetHistoryRequest(number=number)).entries
-        times = [entry.at.ToDatetime(tzinfo=UTC).astimezone(CHINA) for entry in told]
-        lines = [f"{entry.event} by {entry.actor.id}: {entry.to_state}" for entry in told]
-        return [f"{time:%H:%M:%S} {line}" for time, line in zip(times, lines, strict=True)]
+        """What happened to a ticket in words, a line each (B9)."""
+        return [entry.text for entry in self._history(number).entries]
+
+    def verdict(self, number: str) -> str:
+        """Whether the history is still what was said (B10)."""
+        return "nothing in it was altered" if self._history(number).verified else "it was altered"
+
+    def _history(self, number: str) -> GetHistoryResponse:
+        told: GetHistoryResponse = self.staff(MANAGER).dispatch.GetHistory(
+            GetHistoryRequest(number=number, language="en")
+        )
+        return told
+
+    def explanation(self, number: str) -> str:
+        """Why a ticket went where it is, in words (C2)."""
+        asked = ExplainRequest(number=number, language="en")
+        return str(self.staff(MANAGER).dispatch.Explain(asked).text)
 
     def settled(self) -> None:
         """Waits until the report has heard everything that was said."""

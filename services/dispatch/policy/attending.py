@@ -107,7 +107,9 @@ _ACTOR = Actor(SYSTEM.id, "system")
 def given(desk: Desk, ticket: Ticket, choice: Choice, now: datetime) -> Event:
     """ticket.assigned by the system: the ticket in the hands of the chosen, who has yet to accept it."""
     person, why = desk.people[choice.person], choice.reason.in_language(desk.profile.profile.language)
-    routing = replace(ticket.routing, why_person=why) if ticket.routing is not None else None
+    routing = ticket.routing
+    if routing is not None:
+        routing = replace(routing, why_person=choice.reason.zh, why_person_en=choice.reason.en)
     engineer = person.id if "engineer" in person.roles else ticket.engineer
     after = replace(ticket, assignee=person.id, engineer=engineer, routing=routing)
     return attended(desk, ticket, said(ticket, after, "assigned", "assign", _ACTOR, now, why))

@@ -76,7 +76,7 @@ class _Words:
         """Where to and when; the rule; the person; the facts; the rules tried."""
         parts = [self._where() + self._why(), self._facts()]
         if inside:
-            parts = [parts[0], self._decision.why_person, parts[1], self._tried()]
+            parts = [parts[0], self._decision.why_person_in(self._language), parts[1], self._tried()]
         return (" " if self._en else "").join(part for part in parts if part)
 
     def _say(self, en: str, zh: str) -> str:
@@ -118,7 +118,7 @@ class _Words:
             return self._say(
                 f'rule "{decision.rule}" matched{score}: {why}.', f"命中规则“{decision.rule}”{score}：{why}。"
             )
-        why = decision.reason.removesuffix(decision.why_person).rstrip(" .。")
+        why = decision.reason.removesuffix(decision.why_person).removesuffix(decision.why_person_en).rstrip(" .。")
         now = self._desk.version
         since = (
             self._say("is no longer in", "已不在")

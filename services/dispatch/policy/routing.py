@@ -123,38 +123,39 @@ def decide(desk: Desk, ticket: Ticket, at: datetime, now: datetime) -> Decision:
         assignee=assignee,
         at=now,
         rule=ruling.rule,
-        reason=f"{ruling.reason} {why}".rstrip(),
+        reason=f"{ruling.reason} {why.in_language(desk.profile.profile.language)}".rstrip(),
         tried=ruling.tried,
         facts=facts,
-        why_person=why,
+        why_person=why.zh,
+        why_person_en=why.en,
         score=ruling.score,
         tried_count=ruling.tried_count,
         policy_version=desk.version,
     )
 
 
-def _person(desk: Desk, ticket: Ticket, ruling: Ruling, at: datetime) -> tuple[str, str]:
+_NOBODY = Label(zh="", en="")
+
+
+def _person(desk: Desk, ticket: Ticket, ruling: Ruling, at: datetime) -> tuple[str, Label]:
     """Whom the ruling means, and why: who is on the emergency seat, the person or substitute, else the team's queue."""
-
-    def say(zh: str, en: str) -> str:
-        return Label(zh=zh, en=en).in_language(desk.profile.profile.language)
-
     if ruling.rule == OUT_OF_HOURS:
         people = desk.roster.on_duty(at, team=ruling.team)
         seat = next((person.id for person in people if not desk.is_accused(ticket, person.id)), "")
         if not seat:
-            return "", say("该坐席无人值班，在队列中等待。", "Nobody is on duty there, so it waits in the queue.")
-        return seat, say(f"{seat}当班。", f"{seat} is on duty there.")
+            empty = Label(zh="该坐席无人值班，在队列中等待。", en="Nobody is on duty there, so it waits in the queue.")
+            return "", empty
+        return seat, Label(zh=f"{seat}当班。", en=f"{seat} is on duty there.")
     if not ruling.person:
-        return "", ""
+        return "", _NOBODY
     chosen = desk.roster.stand_in(ruling.person, at)
     if desk.is_accused(ticket, chosen):
-        return "", say(
-            "规则指定的人是被投诉人，因此在团队队列中等待。",
-            "The person of the rule is the one complained about, so it waits in the team's queue.",
+        return "", Label(
+            zh="规则指定的人是被投诉人，因此在团队队列中等待。",
+            en="The person of the rule is the one complained about, so it waits in the team's queue.",
         )
     if chosen != ruling.person:
-        return chosen, say(
-            f"{ruling.person}不在岗，由{chosen}代理。", f"{ruling.person} is absent; {chosen} stands in."
+        return chosen, Label(
+            zh=f"{ruling.person}不在岗，由{chosen}代理。", en=f"{ruling.person} is absent; {chosen} stands in."
         )
-    return chosen, say(f"规则指定{chosen}。", f"The rule names {chosen}.")
+    return chosen, Label(zh=f"规则指定{chosen}。", en=f"The rule names {chosen}.")

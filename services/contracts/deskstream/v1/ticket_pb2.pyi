@@ -92,6 +92,7 @@ class RoutingDecision(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     TRIED_COUNT_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    PERSON_REASON_EN_FIELD_NUMBER: _builtins.int
     rule: _builtins.str
     """Identifier of the rule that matched; empty when none did (C24)."""
     team: _builtins.str
@@ -99,13 +100,15 @@ class RoutingDecision(_message.Message):
     reason: _builtins.str
     """One sentence a person can read."""
     person_reason: _builtins.str
-    """Why this person: skills, load, duty, fairness. One sentence; empty when nobody was chosen."""
+    """Why this person: skills, load, duty, fairness. One sentence in Chinese; empty when nobody was chosen."""
     score: _builtins.int
     """Sum of the scores of the rules that matched for this target; 0 where the first match wins."""
     tried_count: _builtins.int
     """How many rules were tried before; "tried" names the last of them."""
     policy_version: _builtins.str
     """Version of the policy that decided."""
+    person_reason_en: _builtins.str
+    """As person_reason, in English."""
     @_builtins.property
     def tried(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Identifiers of the rules tried before, in order."""
@@ -130,10 +133,11 @@ class RoutingDecision(_message.Message):
         score: _builtins.int = ...,
         tried_count: _builtins.int = ...,
         policy_version: _builtins.str = ...,
+        person_reason_en: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "at", b"at", "facts", b"facts", "person_reason", b"person_reason", "policy_version", b"policy_version", "reason", b"reason", "rule", b"rule", "score", b"score", "team", b"team", "tried", b"tried", "tried_count", b"tried_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "at", b"at", "facts", b"facts", "person_reason", b"person_reason", "person_reason_en", b"person_reason_en", "policy_version", b"policy_version", "reason", b"reason", "rule", b"rule", "score", b"score", "team", b"team", "tried", b"tried", "tried_count", b"tried_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
