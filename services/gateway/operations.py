@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from services.contracts.deskstream.v1 import (
-    bulk_pb2,
     callbacks_pb2,
     catalogue_pb2,
     directory_pb2,
     dispatch_pb2,
     intake_pb2,
     notifications_pb2,
-    queues_pb2,
     reporting_pb2,
     sla_pb2,
 )
 from services.gateway.operation import Operation as Operation
+from services.gateway.queue_operations import QUEUE_OPERATIONS
 from services.gateway.roster_operations import ROSTER_OPERATIONS
 
 OPERATIONS = (
@@ -119,15 +118,6 @@ OPERATIONS = (
     ),
     Operation(
         "POST",
-        "/api/v1/tickets/bulk",
-        "bulk",
-        "BulkAct",
-        bulk_pb2.BulkActRequest,
-        bulk_pb2.BulkActResponse,
-        "The same action on up to 200 tickets, each judged on its own",
-    ),
-    Operation(
-        "POST",
         "/api/v1/claims",
         "dispatch",
         "Claim",
@@ -143,60 +133,6 @@ OPERATIONS = (
         dispatch_pb2.ListQueueRequest,
         dispatch_pb2.ListQueueResponse,
         "A queue: team:<id>, person:<id>, role:<role> or all (C22)",
-    ),
-    Operation(
-        "POST",
-        "/api/v1/search",
-        "queues",
-        "SearchTickets",
-        queues_pb2.SearchTicketsRequest,
-        queues_pb2.SearchTicketsResponse,
-        "Find tickets by their values and by words, Chinese included (B22)",
-    ),
-    Operation(
-        "GET",
-        "/api/v1/views",
-        "queues",
-        "ListViews",
-        queues_pb2.ListViewsRequest,
-        queues_pb2.ListViewsResponse,
-        "Saved views: one's own and those of one's teams",
-    ),
-    Operation(
-        "POST",
-        "/api/v1/views",
-        "queues",
-        "SaveView",
-        queues_pb2.SaveViewRequest,
-        queues_pb2.SaveViewResponse,
-        "Save a view, or the next version of one",
-    ),
-    Operation(
-        "DELETE",
-        "/api/v1/views/{view_id}",
-        "queues",
-        "DeleteView",
-        queues_pb2.DeleteViewRequest,
-        queues_pb2.DeleteViewResponse,
-        "Delete a view",
-    ),
-    Operation(
-        "GET",
-        "/api/v1/queue-counts",
-        "queues",
-        "CountQueues",
-        queues_pb2.CountQueuesRequest,
-        queues_pb2.CountQueuesResponse,
-        "One's own queues, those of one's teams and roles, in figures",
-    ),
-    Operation(
-        "POST",
-        "/api/v1/tickets/{number}/presence",
-        "queues",
-        "ReportPresence",
-        queues_pb2.ReportPresenceRequest,
-        queues_pb2.ReportPresenceResponse,
-        "Say every 20 s that one has the ticket open; who else has",
     ),
     Operation(
         "GET",
@@ -297,5 +233,6 @@ OPERATIONS = (
         directory_pb2.GetProfileResponse,
         "A policy profile",
     ),
+    *QUEUE_OPERATIONS,
     *ROSTER_OPERATIONS,
 )

@@ -10,7 +10,7 @@ import pytest
 
 from services.profile.schema import Kpis, KpiTarget
 from services.reporting.figures import judged, percent, trend
-from tests.reporting.world import NOON, Desk, call, callback, clock, closed, number, profiles, ticket
+from tests.reporting.world import NOON, Desk, call, callback, clock, closed, profiles, ticket
 
 
 class Rules:
@@ -287,22 +287,3 @@ def test_every_figure_names_its_definition_in_both_languages() -> None:
     assert [figure.key for figure in english] == [figure.key for figure in chinese]
     assert all(f.name and f.formula and f.definition_version for f in (*english, *chinese))
     assert desk.figure("timeliness", language="zh-CN").name == "及时率"
-
-
-def test_a_late_opening_that_is_older_than_what_is_known_changes_nothing() -> None:
-    desk = Desk().hears(closed(1, 9))
-    before = desk.report()
-    assert desk.hears(ticket(1, 1)).report() == before
-
-
-def test_the_records_behind_numerator_and_denominator_are_listed() -> None:
-    """N20."""
-    desk = Desk().hears([closed(n) for n in range(1, 4)], clock(2, "BREACHED"), call("x", answered_after=21))
-    both = desk.reader.lines("", "2026-11", "timeliness", numerator=False, now=NOON)
-    good = desk.reader.lines("", "2026-11", "timeliness", numerator=True, now=NOON)
-    assert [line.order[1] for line in both] == [number(1), number(2), number(3)]
-    assert [line.order[1] for line in good] == [number(1), number(3)]
-    assert [line.order[1] for line in desk.reader.lines("", "2026-11", "service_level", numerator=False, now=NOON)] == [
-        "x"
-    ]
-    assert desk.reader.lines("", "2026-11", "service_level", numerator=True, now=NOON) == []
