@@ -49,7 +49,7 @@ def rehearse_policy(
     """Tells what changed rules would have done to the tickets of these days; changes nothing (C2)."""
     from rich.console import Console
 
-    from services.dispatch.routing_command import dry_run
+    from services.dispatch.rehearsal.command import dry_run
 
     dry_run(Settings(), folder, first, last, token, Console())
 
@@ -87,7 +87,7 @@ def explain(
     token: Annotated[str, typer.Option(envvar="DESKSTREAM_TOKEN", help="Empty: the installation's own.")] = "",
 ) -> None:
     """Tells why a ticket went where it is: the facts, the rule, the person, the rules tried (C2)."""
-    from services.dispatch.routing_command import explanation
+    from services.dispatch.rehearsal.command import explanation
 
     typer.echo(explanation(Settings(), number, language, token))
 
@@ -151,7 +151,7 @@ def audit(
     language: Annotated[str, typer.Option(help="zh-CN or en; empty: the desk's.")] = "",
 ) -> None:
     """Prints what happened to a ticket and whether its history was altered; ends with 1 when one was (B10)."""
-    from services.dispatch.auditing import audit as look
+    from services.dispatch.audit.command import audit as look
 
     if every == bool(number):
         raise typer.BadParameter("name one ticket, or say --all")

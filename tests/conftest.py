@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mongoengine
 import pytest
 from pymongo import MongoClient
 
@@ -74,6 +75,10 @@ def mongodb_uri(database: Database) -> Iterator[MongoPlace]:
     """`(uri, prefix)`: a fresh prefix of database names for this test; what it leaves is dropped."""
     place = MongoPlace(database.uri, f"t{secrets.token_hex(6)}")
     yield place
+    # The next test's databases have other names under the same aliases.
+    for alias, known in list(mongoengine.connection._connection_settings.items()):
+        if str(known["name"]).startswith(f"{place.prefix}_"):
+            mongoengine.disconnect(alias)
     if database.pids:
         with MongoClient[dict[str, Any]](place.uri, serverSelectionTimeoutMS=5000) as client:
             for name in client.list_database_names():

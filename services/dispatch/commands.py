@@ -9,11 +9,11 @@ from datetime import datetime
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.entries import entries_of
-from services.dispatch.gate import Gate
 from services.dispatch.handlers import Desks, Said, Tickets, change
-from services.dispatch.heads import Heads, Offer
 from services.dispatch.linking import with_others
 from services.dispatch.policy import step
+from services.dispatch.queues.gate import Gate
+from services.dispatch.queues.heads import Heads, Offer
 from services.kernel.errors import Missing, Refused, Unavailable
 
 _WRITERS = 4

@@ -9,7 +9,7 @@ from services.runtime.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.dispatch.assigning import Assigning
+    from services.dispatch.assignment.engine import Assigning
     from services.dispatch.handlers import Desks
     from services.dispatch.storage import MongoTickets
     from services.runtime.bus import Worker
@@ -31,7 +31,7 @@ def desks_of(settings: Settings) -> Desks:
 
 def store(settings: Settings) -> MongoTickets:
     """Tickets in the service's own database, with their indexes."""
-    from services.dispatch.fences import Fences
+    from services.dispatch.queues.fences import Fences
     from services.dispatch.storage import MongoTickets
     from services.runtime.mongo import connect
 
@@ -53,9 +53,9 @@ def assigning_of(settings: Settings, desks: Desks, tickets: MongoTickets) -> Ass
     import time
     from uuid import uuid4
 
-    from services.dispatch.assigning import Assigning, names_of
-    from services.dispatch.assignments import MongoAssignments
-    from services.dispatch.turns import MongoLeases
+    from services.dispatch.assignment.engine import Assigning, names_of
+    from services.dispatch.assignment.storage import MongoAssignments
+    from services.dispatch.assignment.turns import MongoLeases
     from services.kernel.clock import SystemClock
     from services.runtime.mongo import connect
 
@@ -69,8 +69,8 @@ def worker(settings: Settings) -> Worker:
     from services.dispatch.commands import Relay
     from services.dispatch.handlers import Stream
     from services.dispatch.linking import Linking
-    from services.dispatch.queue_compose import answers, indexer
-    from services.dispatch.work import declare_work_queues
+    from services.dispatch.queues.compose import answers, indexer
+    from services.dispatch.work.queues import declare_work_queues
     from services.dispatch.worker import DispatchWorker, Hands
     from services.runtime.bus import Worker
     from services.runtime.clock import clock_from
@@ -101,12 +101,12 @@ def server(settings: Settings) -> Service:
     from services.dispatch.bulk import Bulk
     from services.dispatch.bulk_server import bulk_service
     from services.dispatch.commands import Commands
-    from services.dispatch.listening import Listener
     from services.dispatch.queries import Queries
-    from services.dispatch.queue_compose import queue_service, views_of
-    from services.dispatch.routing_server import routing_service
+    from services.dispatch.queues.compose import queue_service, views_of
+    from services.dispatch.queues.listening import Listener
+    from services.dispatch.queues.watching import Hub
+    from services.dispatch.rehearsal.server import routing_service
     from services.dispatch.server import ALLOW, NAME, Servicer, add
-    from services.dispatch.watching import Hub
     from services.runtime.clock import clock_from
     from services.runtime.publisher import Publisher
     from services.runtime.rpc import Service

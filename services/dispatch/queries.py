@@ -6,11 +6,11 @@ from datetime import datetime
 
 from services.contracts.deskstream.v1 import dispatch_pb2, ticket_pb2
 from services.dispatch import model, wire
+from services.dispatch.audit.history import history_of
 from services.dispatch.handlers import Desks, Entry, Record, Tickets
-from services.dispatch.history import history_of
 from services.dispatch.policy import explain, possible
 from services.dispatch.policy.everywhere import STAFF
-from services.dispatch.queues import DEFAULT_PAGE, MOST, page, queue_named
+from services.dispatch.queues.queue import DEFAULT_PAGE, MOST, page, queue_named
 from services.kernel.errors import Missing, Refused
 
 NEED = (*STAFF[:7], "channel_adapter", "system")

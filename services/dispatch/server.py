@@ -14,11 +14,11 @@ from services.contracts.deskstream.v1.dispatch_pb2_grpc import (
 from services.dispatch import model
 from services.dispatch.commands import Call, Commands
 from services.dispatch.handlers import Tickets
-from services.dispatch.listening import Listener
 from services.dispatch.policy.everywhere import STAFF
 from services.dispatch.queries import READERS, Queries, shown
-from services.dispatch.views import Views
-from services.dispatch.watching import Hub, watch_queue
+from services.dispatch.queues.listening import Listener
+from services.dispatch.queues.views import Views
+from services.dispatch.queues.watching import Hub, watch_queue
 from services.kernel.clock import Clock
 from services.runtime import telemetry
 from services.runtime.rpc import Allow, caller

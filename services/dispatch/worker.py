@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.dispatch.assigning import Assigning
+from services.dispatch.assignment.engine import Assigning
 from services.dispatch.commands import Relay
 from services.dispatch.handlers import Stream
-from services.dispatch.indexing import Indexer
 from services.dispatch.linking import Linking
-from services.dispatch.work_answers import Answers
+from services.dispatch.search.indexing import Indexer
+from services.dispatch.work.answers import Answers
 from services.kernel.clock import Clock
 from services.runtime.bus import Given, batches, every
 from services.runtime.duty_feed import EVERY, DutyFeed

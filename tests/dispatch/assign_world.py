@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.dispatch import model, wire
-from services.dispatch.assigning import Assigning, Assignments, Given, Held, Standing, names_of
+from services.dispatch.assignment.engine import Assigning, Assignments, Given, Held, Standing, names_of
+from services.dispatch.assignment.turns import Leases, MongoLeases, Turns
 from services.dispatch.commands import Call, Commands
 from services.dispatch.entries import Said, say_again
 from services.dispatch.handlers import Desks, Stream, Tickets
 from services.dispatch.policy import Desk, open_ticket
-from services.dispatch.turns import Leases, MongoLeases, Turns
 from services.profile.load import load
 from services.profile.schema import Profile
 from tests.dispatch.world import MORNING, POLICY, KeptTickets, person, received, request
@@ -51,7 +51,7 @@ def opened(book: Desk, number: str = "DS20250610-000001", at: datetime = MORNING
 
 
 class KeptAssignments:
-    """services.dispatch.assigning.Assignments in memory, on the tickets of KeptTickets."""
+    """services.dispatch.assignment.engine.Assignments in memory, on the tickets of KeptTickets."""
 
     def __init__(self, tickets: KeptTickets) -> None:
         self._tickets = tickets
@@ -99,7 +99,7 @@ class KeptAssignments:
 
 
 class KeptLeases:
-    """services.dispatch.turns.Leases of the only replica alive; `turns` is what the database would keep."""
+    """services.dispatch.assignment.turns.Leases of the only replica alive; `turns` is what the database would keep."""
 
     def __init__(self, names: Sequence[str], turns: dict[str, Turns]) -> None:
         self._names = names

@@ -7,8 +7,8 @@ from pathlib import Path
 import mongoengine
 import pytest
 
-from services.dispatch.fences import Fences
 from services.dispatch.handlers import Tickets
+from services.dispatch.queues.fences import Fences
 from services.dispatch.storage import MongoTickets
 from services.runtime.mongo import connect
 from services.runtime.settings import Settings

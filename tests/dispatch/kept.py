@@ -7,12 +7,12 @@ from datetime import datetime
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import wire
-from services.dispatch.filters import Found
+from services.dispatch.search.filters import Found
 from tests.dispatch.world import KeptTickets
 
 
 class KeptFinds:
-    """services.dispatch.search.Finds and services.dispatch.indexing.Rows over tickets in memory."""
+    """services.dispatch.search.search.Finds and services.dispatch.search.indexing.Rows over tickets in memory."""
 
     def __init__(self, tickets: KeptTickets) -> None:
         self._tickets = tickets

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
-from services.dispatch import assigning as module
-from services.dispatch.assignments import MongoAssignments
+from services.dispatch.assignment import engine as module
+from services.dispatch.assignment.storage import MongoAssignments
+from services.dispatch.assignment.turns import Turns
 from services.dispatch.handlers import Tickets
 from services.dispatch.storage import MongoTickets
-from services.dispatch.turns import Turns
 from services.kernel.errors import Unavailable
 from tests.dispatch.assign_world import NETWORK, PUSH, KeptAssignments, Place, Time, desk
 from tests.dispatch.world import MORNING, KeptTickets

@@ -9,15 +9,15 @@ from datetime import timedelta
 import pytest
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch.audit import canonical, unsealed, untold, verify
+from services.dispatch.audit.chain import canonical, unsealed, untold, verify
+from services.dispatch.audit.history import history_of
+from services.dispatch.audit.words import EVENTS, FIELDS
 from services.dispatch.commands import Commands
 from services.dispatch.entries import Entry, Record, entries_of, say_again
 from services.dispatch.handlers import Stream
-from services.dispatch.history import history_of
 from services.dispatch.model import Command
 from services.dispatch.policy.taking import _AUDITED
 from services.dispatch.queries import Queries
-from services.dispatch.words import EVENTS, FIELDS
 from services.runtime.message import Said
 from tests.dispatch.test_stream import LATER, Ears, call, joined
 from tests.dispatch.world import MORNING, PROFILES, Tale, desk, desks, person, received

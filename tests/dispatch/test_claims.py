@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 
 from services.dispatch.commands import Call, Commands
-from services.dispatch.gate import Gate
 from services.dispatch.handlers import Stream
-from services.dispatch.heads import FRESH, Heads
 from services.dispatch.model import Caller, Command
+from services.dispatch.queues.gate import Gate
+from services.dispatch.queues.heads import FRESH, Heads
 from services.kernel.errors import Missing
 from tests.dispatch.test_stream import LATER, Ears, call, numbers
 from tests.dispatch.world import MORNING, desks, received

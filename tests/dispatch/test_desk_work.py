@@ -12,7 +12,7 @@ from services.dispatch.commands import Commands
 from services.dispatch.handlers import Stream
 from services.dispatch.model import Command
 from services.dispatch.queries import Queries
-from services.dispatch.queues import page, queue_named
+from services.dispatch.queues.queue import page, queue_named
 from services.kernel.errors import Missing, Refused, Unavailable
 from tests.dispatch.test_stream import LATER, Ears, call, numbers, solved
 from tests.dispatch.world import MORNING, desks, person, received

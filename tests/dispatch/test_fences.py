@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from services.dispatch.commands import Commands
-from services.dispatch.fences import STEP, Fences
 from services.dispatch.handlers import Stream
-from services.dispatch.queues import queue_named, whole
+from services.dispatch.queues.fences import STEP, Fences
+from services.dispatch.queues.queue import queue_named, whole
 from tests.dispatch.test_stream import Ears, call, numbers
 from tests.dispatch.world import MORNING, desks, received
 

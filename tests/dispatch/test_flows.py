@@ -9,7 +9,7 @@ import pytest
 from services.dispatch import model, wire
 from services.dispatch.entries import entries_of
 from services.dispatch.policy import possible, step
-from services.dispatch.queues import queue_named
+from services.dispatch.queues.queue import queue_named
 from services.kernel.errors import Refused
 from tests.dispatch.world import MORNING, PROFILES, Tale, desk, desks, person
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.dispatch import model, wire
-from services.dispatch.history import history_of
+from services.dispatch.audit.history import history_of
 from services.dispatch.policy import Desk, open_ticket, step
 from services.dispatch.policy.grading import propose
 from services.kernel.errors import Refused

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.dispatch import indexing
-from services.dispatch.indexing import Indexer
 from services.dispatch.model import Command
-from services.dispatch.search_storage import MongoFinds
+from services.dispatch.search import indexing
+from services.dispatch.search.indexing import Indexer
+from services.dispatch.search.storage import MongoFinds
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings
 from tests.dispatch.kept import KeptFinds

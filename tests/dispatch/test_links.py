@@ -8,8 +8,8 @@ import pytest
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
-from services.dispatch.filters import found_by, wanted
 from services.dispatch.policy.ends import LABELS, MOST_LINKS, OPPOSITE, RECORDS
+from services.dispatch.search.filters import found_by, wanted
 from services.kernel.errors import Missing, Refused
 from tests.dispatch.linked import FOUR, ONE, THREE, TWO, Between
 from tests.dispatch.world import KeptTickets

@@ -9,8 +9,8 @@ import pytest
 from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
 from services.dispatch import wire
 from services.dispatch.entries import entries_of, say_again
-from services.dispatch.filters import found_by, wanted
-from services.dispatch.queues import queue_named
+from services.dispatch.queues.queue import queue_named
+from services.dispatch.search.filters import found_by, wanted
 from services.kernel.errors import Refused
 from tests.dispatch.linked import ONE, Between
 from tests.dispatch.world import Tale, desks, person

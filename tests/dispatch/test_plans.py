@@ -11,15 +11,15 @@ import mongoengine
 import pytest
 from pymongo import MongoClient, monitoring
 
-from services.dispatch.assignments import MongoAssignments
+from services.dispatch.assignment.storage import MongoAssignments
 from services.dispatch.commands import Commands
-from services.dispatch.decisions import MongoDecided, days
-from services.dispatch.fences import Fences
 from services.dispatch.handlers import Stream
 from services.dispatch.model import Command
-from services.dispatch.presence import Onlooker
-from services.dispatch.queue_storage import MongoOnlookers, MongoPositions, MongoViews
-from services.dispatch.search_storage import MongoFinds
+from services.dispatch.queues.fences import Fences
+from services.dispatch.queues.presence import Onlooker
+from services.dispatch.queues.storage import MongoOnlookers, MongoPositions, MongoViews
+from services.dispatch.rehearsal.decisions import MongoDecided, days
+from services.dispatch.search.storage import MongoFinds
 from services.dispatch.storage import MongoTickets
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings

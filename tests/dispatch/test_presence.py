@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from services.dispatch.counting import Count, Counting
 from services.dispatch.handlers import Stream
-from services.dispatch.presence import GONE_AFTER, KeepsOnlookers, Onlooker, Presence
-from services.dispatch.queue_storage import MongoOnlookers, MongoPositions, MongoViews
+from services.dispatch.queues.counting import Count, Counting
+from services.dispatch.queues.presence import GONE_AFTER, KeepsOnlookers, Onlooker, Presence
+from services.dispatch.queues.storage import MongoOnlookers, MongoPositions, MongoViews
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings
 from tests.dispatch.world import MORNING, KeptTickets, desks, person, received
@@ -22,7 +22,7 @@ SOON = timedelta(seconds=20)
 
 
 class KeptOnlookers:
-    """services.dispatch.presence.KeepsOnlookers in memory."""
+    """services.dispatch.queues.presence.KeepsOnlookers in memory."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], Onlooker] = {}
@@ -41,7 +41,7 @@ class KeptOnlookers:
 
 
 class KeptPositions:
-    """services.dispatch.counting.Positions over tickets in memory; counts how often it is asked."""
+    """services.dispatch.queues.counting.Positions over tickets in memory; counts how often it is asked."""
 
     def __init__(self, tickets: KeptTickets) -> None:
         self._tickets = tickets

@@ -20,14 +20,14 @@ from services.contracts.deskstream.v1.dispatch_pb2_grpc import DispatchServiceSe
 from services.contracts.deskstream.v1.routing_pb2_grpc import RoutingServiceStub
 from services.dispatch import server as desk_server
 from services.dispatch import wire
-from services.dispatch.decisions import MongoDecided, days
 from services.dispatch.handlers import Stream
 from services.dispatch.model import Decision
 from services.dispatch.policy import decide
 from services.dispatch.policy.rehearsing import EXAMPLES, Decided, rehearse
 from services.dispatch.queries import Queries
-from services.dispatch.routing_command import explanation, tell
-from services.dispatch.routing_server import routing_service
+from services.dispatch.rehearsal.command import explanation, tell
+from services.dispatch.rehearsal.decisions import MongoDecided, days
+from services.dispatch.rehearsal.server import routing_service
 from services.kernel.errors import Refused, Unavailable
 from services.runtime.calls import channel
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
@@ -179,7 +179,7 @@ def test_decisions_are_listed_by_days_and_profile_to_those_who_may(server: Serve
 @pytest.mark.real
 def test_a_long_day_is_read_bite_by_bite_through_its_numbers(real_tickets, mongodb_uri, monkeypatch):
     """Decision 13: every ticket once, in order, whatever the size of a bite."""
-    monkeypatch.setattr("services.dispatch.decisions._BITE", 3)
+    monkeypatch.setattr("services.dispatch.rehearsal.decisions._BITE", 3)
     Stream(desks(), real_tickets).requests([received(f"DS20250610-{n:06d}") for n in range(8)], MORNING)
     decided = MongoDecided(connect("dispatch", settings_of(mongodb_uri.uri, mongodb_uri.prefix)))
     found = [ticket.number for ticket in decided.of(days("2025-06-09", "2025-06-11"), "")]

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 
 from services.contracts.deskstream.v1 import common_pb2, intake_pb2, queues_pb2, ticket_pb2
-from services.dispatch import search as searching
 from services.dispatch import wire
 from services.dispatch.commands import Commands
-from services.dispatch.filters import Wanted, found_by, wanted
 from services.dispatch.handlers import Stream, Tickets
-from services.dispatch.indexing import Indexer
 from services.dispatch.model import Command
-from services.dispatch.search import Finds, search
-from services.dispatch.search_storage import MongoFinds
-from services.dispatch.terms import digits, text_terms
+from services.dispatch.search import search as searching
+from services.dispatch.search.filters import Wanted, found_by, wanted
+from services.dispatch.search.indexing import Indexer
+from services.dispatch.search.search import Finds, search
+from services.dispatch.search.storage import MongoFinds
+from services.dispatch.search.terms import digits, text_terms
 from services.kernel.errors import Refused
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings

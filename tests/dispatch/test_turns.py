@@ -10,9 +10,9 @@ import pytest
 from pymongo import MongoClient
 
 from services.dispatch import model, wire
-from services.dispatch.assignments import MongoAssignments
+from services.dispatch.assignment.storage import MongoAssignments
+from services.dispatch.assignment.turns import LIFETIME, Turns
 from services.dispatch.storage import MongoTickets
-from services.dispatch.turns import LIFETIME, Turns
 from tests.dispatch.assign_world import NETWORK, PUSH, Place, Time, desk
 from tests.dispatch.world import MORNING
 

@@ -12,9 +12,9 @@ from services.contracts.deskstream.v1 import queues_pb2
 from services.dispatch.commands import Commands
 from services.dispatch.handlers import Stream
 from services.dispatch.model import Caller, Command
-from services.dispatch.queue_storage import MongoViews
-from services.dispatch.views import MOST_VIEWS, Views
-from services.dispatch.watching import Hub, watch_queue
+from services.dispatch.queues.storage import MongoViews
+from services.dispatch.queues.views import MOST_VIEWS, Views
+from services.dispatch.queues.watching import Hub, watch_queue
 from services.kernel.errors import Missing, Refused
 from services.runtime.mongo import connect
 from tests.dispatch.conftest import settings
@@ -26,7 +26,7 @@ LI, ZHOU, LEADER = person("li.wei"), person("zhou.min"), person("wang.fang")
 
 
 class KeptViews:
-    """services.dispatch.views.KeepsViews in memory."""
+    """services.dispatch.queues.views.KeepsViews in memory."""
 
     def __init__(self) -> None:
         self._rows: dict[str, tuple[str, View]] = {}

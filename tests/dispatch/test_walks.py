@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from services.dispatch import model
-from services.dispatch.audit import unsealed, verify
+from services.dispatch.audit.chain import unsealed, verify
 from services.dispatch.entries import Record
 from services.dispatch.policy import joined, possible
 from services.dispatch.policy.actions import EVERYWHERE

@@ -8,8 +8,8 @@ import pytest
 
 from services.dispatch import wire
 from services.dispatch.handlers import Stream
-from services.dispatch.queues import queue_named
-from services.dispatch.watching import MOST_WAITING, Hub, View, watch_queue
+from services.dispatch.queues.queue import queue_named
+from services.dispatch.queues.watching import MOST_WAITING, Hub, View, watch_queue
 from services.kernel.errors import Refused, Unavailable
 from tests.dispatch.world import MORNING, KeptTickets, Tale, desks, received
 

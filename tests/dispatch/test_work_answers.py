@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.contracts.deskstream.v1 import queues_pb2
-from services.dispatch.work_answers import ACCEPT, DECLINE, DONE, REFUSED, Answers
+from services.dispatch.work.answers import ACCEPT, DECLINE, DONE, REFUSED, Answers
 from services.kernel.errors import Refused
 from services.runtime.message import Heard
 from tests.dispatch.world import MORNING, KeptTickets, desk, desks, person, received

@@ -12,7 +12,7 @@ import pytest
 
 from services.contracts.deskstream.v1 import dispatch_pb2, queues_pb2
 from services.contracts.deskstream.v1.queues_pb2_grpc import QueueServiceStub
-from services.dispatch.work_answers import ACCEPT, DECLINE, DONE, REFUSED
+from services.dispatch.work.answers import ACCEPT, DECLINE, DONE, REFUSED
 from services.kernel.errors import Refused
 from services.runtime import topology
 from services.runtime.identity import Principal
@@ -203,8 +203,8 @@ def test_a_watch_cut_before_the_queue_was_told_resumes_with_all_of_it():
     from datetime import timedelta
 
     from services.dispatch.handlers import Stream
-    from services.dispatch.queues import queue_named
-    from services.dispatch.watching import Hub, watch_queue
+    from services.dispatch.queues.queue import queue_named
+    from services.dispatch.queues.watching import Hub, watch_queue
 
     tickets = KeptTickets()
     Stream(desks(), tickets).requests([received(number) for number in numbers(5)], MORNING)

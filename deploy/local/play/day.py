@@ -173,7 +173,7 @@ class Day(Morning):
         return number
 
     def alarm(self) -> str:
-        """A watcher files a high incident; it is given to whoever is on the emergency seat, with the reason (A21, C23)."""
+        """A watcher files a high incident; whoever is on the emergency seat is given it, with the reason (A21, C23)."""
         draft = RequestDraft(
             channel=Channel.CHANNEL_MONITORING,
             source_id="alarm-1",

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from services.contracts.deskstream.v1 import common_pb2, queues_pb2, ticket_pb2
 from services.dispatch import model, wire
-from services.dispatch.filters import found_by, wanted
 from services.dispatch.handlers import Desks
 from services.dispatch.queries import NEED, shown
-from services.dispatch.queues import Queue, queue_named
-from services.dispatch.search import sort_of
+from services.dispatch.queues.queue import Queue, queue_named
+from services.dispatch.search.filters import found_by, wanted
+from services.dispatch.search.search import sort_of
 from services.kernel.errors import Missing, Refused
 
 MOST_VIEWS = 50

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from services.contracts.deskstream.v1 import queues_pb2, ticket_pb2
-from services.dispatch.filters import Found, Wanted, found_by
-from services.dispatch.terms import day_of, day_term
+from services.dispatch.search.filters import Found, Wanted, found_by
+from services.dispatch.search.terms import day_of, day_term
 from services.kernel.errors import Refused
 
 MOST = 200

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import wire
+from services.dispatch.audit.words import CHANNELS, EVENTS, FIELDS, ROLES, VALUES, word
 from services.dispatch.entries import Entry
 from services.dispatch.policy import Desk
-from services.dispatch.words import CHANNELS, EVENTS, FIELDS, ROLES, VALUES, word
 from services.profile.grading import ANSWER, PROPOSED, SIDES
 
 _LONGEST = 120

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Protocol
 
 from services.dispatch import model, wire
+from services.dispatch.assignment.turns import Leases, Turns
 from services.dispatch.entries import Entry, Said, entries_of
 from services.dispatch.handlers import Desks
 from services.dispatch.policy.assignment import Seat, choose, has_room
 from services.dispatch.policy.attending import attend, given, overdue, waits
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.teamwork import pools_of
-from services.dispatch.turns import Leases, Turns
 
 AT_ONCE = 250
 """How many tickets of a team are looked at together."""

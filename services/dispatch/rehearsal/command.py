@@ -12,9 +12,9 @@ from rich.table import Table
 from services.contracts.deskstream.v1 import dispatch_pb2, routing_pb2
 from services.contracts.deskstream.v1.dispatch_pb2_grpc import DispatchServiceStub
 from services.contracts.deskstream.v1.routing_pb2_grpc import RoutingServiceStub
-from services.dispatch.decisions import days
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.rehearsing import Decided, Rehearsal, rehearse
+from services.dispatch.rehearsal.decisions import days
 from services.kernel.errors import Unavailable
 from services.profile.applying import load_beside
 from services.runtime.calls import channel

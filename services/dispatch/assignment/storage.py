@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pymongo import UpdateOne
 from pymongo.database import Database
 
-from services.dispatch.assigning import Given, Held, Standing
+from services.dispatch.assignment.engine import Given, Held, Standing
 from services.dispatch.entries import Entry, Record, Said, say_again
 from services.dispatch.storage import NEWEST, MongoTickets, newest_of, update_of
 from services.runtime.mongo import Row, available
@@ -18,7 +18,7 @@ _HELD = {"_id": 0, "phase": 1, "channel": 1, "weight": 1}
 
 
 class MongoAssignments:
-    """services.dispatch.assigning.Assignments on MongoDB."""
+    """services.dispatch.assignment.engine.Assignments on MongoDB."""
 
     def __init__(self, database: Database[Row], tickets: MongoTickets) -> None:
         self._rows = database["tickets"]

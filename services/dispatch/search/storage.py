@@ -17,7 +17,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch.filters import Found
+from services.dispatch.search.filters import Found
 from services.runtime.mongo import available, ensure_indexes, insert_new, swap
 
 Row = dict[str, Any]
@@ -71,7 +71,7 @@ class LeadDocument(Document):
 
 
 class MongoFinds:
-    """services.dispatch.search.Finds and services.dispatch.indexing.Rows on MongoDB."""
+    """services.dispatch.search.search.Finds and services.dispatch.search.indexing.Rows on MongoDB."""
 
     def __init__(self, database: Database[Row]) -> None:
         self._tickets: Collection[Row] = database["tickets"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.contracts.deskstream.v1 import common_pb2, queues_pb2, ticket_pb2
 from services.dispatch import wire
-from services.dispatch.terms import (
+from services.dispatch.search.terms import (
     LONGEST_VALUE,
     asked_terms,
     day_of,

@@ -8,18 +8,18 @@ from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from services.dispatch.handlers import Desks, Tickets
-    from services.dispatch.indexing import Indexer
     from services.dispatch.queries import Queries
-    from services.dispatch.search_storage import MongoFinds
-    from services.dispatch.views import Views
-    from services.dispatch.work_answers import Answers
+    from services.dispatch.queues.views import Views
+    from services.dispatch.search.indexing import Indexer
+    from services.dispatch.search.storage import MongoFinds
+    from services.dispatch.work.answers import Answers
     from services.kernel.clock import Clock
     from services.runtime.rpc import Service
 
 
 def finds(settings: Settings) -> MongoFinds:
     """Rows of search in the service's own database, with their index."""
-    from services.dispatch.search_storage import MongoFinds
+    from services.dispatch.search.storage import MongoFinds
     from services.runtime.mongo import connect
 
     made = MongoFinds(connect("dispatch", settings))
@@ -29,7 +29,7 @@ def finds(settings: Settings) -> MongoFinds:
 
 def indexer(settings: Settings) -> Indexer:
     """Brings the rows of search up to the tickets; in every worker, one at a time."""
-    from services.dispatch.indexing import Indexer
+    from services.dispatch.search.indexing import Indexer
 
     return Indexer(finds(settings))
 
@@ -37,7 +37,7 @@ def indexer(settings: Settings) -> Indexer:
 def answers(settings: Settings, desks: Desks, tickets: Tickets) -> Answers:
     """What hears the answers of teams' tools. The key is read with the first of them: most desks have no such tool."""
     from services.dispatch import model
-    from services.dispatch.work_answers import Answers
+    from services.dispatch.work.answers import Answers
     from services.kernel.errors import Unavailable
     from services.runtime.identity import Verifier
 
@@ -57,8 +57,8 @@ def answers(settings: Settings, desks: Desks, tickets: Tickets) -> Answers:
 
 def views_of(settings: Settings, desks: Desks) -> Views:
     """Saved views in the service's own database, with the indexes of what queues need."""
-    from services.dispatch.queue_storage import MongoViews
-    from services.dispatch.views import Views
+    from services.dispatch.queues.storage import MongoViews
+    from services.dispatch.queues.views import Views
     from services.runtime.mongo import connect
 
     kept = MongoViews(connect("dispatch", settings))
@@ -68,10 +68,10 @@ def views_of(settings: Settings, desks: Desks) -> Views:
 
 def queue_service(settings: Settings, desks: Desks, queries: Queries, views: Views, clock: Clock) -> Service:
     """QueueService, beside DispatchService."""
-    from services.dispatch.counting import Counting
-    from services.dispatch.presence import Presence
-    from services.dispatch.queue_server import ALLOW, NAME, QueueServicer, add
-    from services.dispatch.queue_storage import MongoOnlookers, MongoPositions
+    from services.dispatch.queues.counting import Counting
+    from services.dispatch.queues.presence import Presence
+    from services.dispatch.queues.server import ALLOW, NAME, QueueServicer, add
+    from services.dispatch.queues.storage import MongoOnlookers, MongoPositions
     from services.runtime.mongo import connect
     from services.runtime.rpc import Service
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from services.dispatch import model
 from services.dispatch.handlers import Desks
-from services.dispatch.queues import queue_named
+from services.dispatch.queues.queue import queue_named
 
 MOST_COUNTED = 10_000
 """Tickets counted of one part of a queue; a longer one counts as so many."""

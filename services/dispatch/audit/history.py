@@ -8,10 +8,10 @@ from google.protobuf.message import DecodeError
 
 from services.contracts.deskstream.v1 import dispatch_pb2, ticket_pb2
 from services.dispatch import wire
-from services.dispatch.audit import unsealed, verify
+from services.dispatch.audit.chain import unsealed, verify
+from services.dispatch.audit.telling import Telling
 from services.dispatch.entries import Entry, Record
 from services.dispatch.policy import Desk
-from services.dispatch.telling import Telling
 
 _UNREADABLE = "此记录无法读取，内容已被改动。This event cannot be read: its bytes were changed."
 

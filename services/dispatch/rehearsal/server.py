@@ -10,7 +10,7 @@ from services.contracts.deskstream.v1.routing_pb2_grpc import (
     RoutingServiceServicer,
     add_RoutingServiceServicer_to_server,
 )
-from services.dispatch.decisions import Decided, MongoDecided, days
+from services.dispatch.rehearsal.decisions import Decided, MongoDecided, days
 from services.runtime.mongo import connect
 from services.runtime.rpc import Allow, Service
 from services.runtime.settings import Settings

@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from services.contracts.deskstream.v1 import queues_pb2
-from services.dispatch.presence import Onlooker
+from services.dispatch.queues.presence import Onlooker
 from services.runtime.mongo import available, ensure_indexes, insert_new, swap
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ class OnlookerDocument(Document):
 
 
 class MongoViews:
-    """services.dispatch.views.KeepsViews on MongoDB."""
+    """services.dispatch.queues.views.KeepsViews on MongoDB."""
 
     def __init__(self, database: Database[Row]) -> None:
         self._rows: Collection[Row] = database["views"]
@@ -94,7 +94,7 @@ class MongoViews:
 
 
 class MongoOnlookers:
-    """services.dispatch.presence.KeepsOnlookers on MongoDB."""
+    """services.dispatch.queues.presence.KeepsOnlookers on MongoDB."""
 
     def __init__(self, database: Database[Row]) -> None:
         self._rows: Collection[Row] = database["presence"]
@@ -135,7 +135,7 @@ class MongoOnlookers:
 
 
 class MongoPositions:
-    """services.dispatch.counting.Positions on MongoDB: the sparse indexes of `place` and `stage`, nothing else read."""
+    """services.dispatch.queues.counting.Positions on MongoDB: the sparse indexes of `place` and `stage` alone."""
 
     def __init__(self, database: Database[Row]) -> None:
         self._rows: Collection[Row] = database["tickets"]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch.filters import Found, found_by
+from services.dispatch.search.filters import Found, found_by
 
 A_TICK = 100
 """Rows written in one tick: a tenth of what the embedded server can, so that people do not wait for rows."""

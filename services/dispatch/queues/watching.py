@@ -13,7 +13,7 @@ from typing import Literal
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import wire
 from services.dispatch.handlers import Tickets
-from services.dispatch.queues import Queue, whole
+from services.dispatch.queues.queue import Queue, whole
 from services.kernel.errors import Refused, Unavailable
 
 MOST_WAITING = 5_000

@@ -7,14 +7,14 @@ from typing import Any
 from services.contracts.deskstream.v1 import queues_pb2 as pb
 from services.contracts.deskstream.v1.queues_pb2_grpc import QueueServiceServicer, add_QueueServiceServicer_to_server
 from services.dispatch import model, wire
-from services.dispatch.counting import Count, Counting
-from services.dispatch.filters import narrowed, wanted
 from services.dispatch.handlers import Desks
 from services.dispatch.policy.everywhere import STAFF
-from services.dispatch.presence import AGAIN_IN, Onlooker, Presence
 from services.dispatch.queries import NEED, READERS, Queries, shown
-from services.dispatch.search import Finds, search, sort_of
-from services.dispatch.views import Views
+from services.dispatch.queues.counting import Count, Counting
+from services.dispatch.queues.presence import AGAIN_IN, Onlooker, Presence
+from services.dispatch.queues.views import Views
+from services.dispatch.search.filters import narrowed, wanted
+from services.dispatch.search.search import Finds, search, sort_of
 from services.kernel.clock import Clock
 from services.kernel.errors import Refused
 from services.runtime.rpc import Allow, caller

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from pika.exceptions import AMQPError
 
 from services.contracts.deskstream.v1 import ticket_pb2
-from services.dispatch.watching import Hub
+from services.dispatch.queues.watching import Hub
 from services.kernel.errors import Unavailable
 from services.runtime import telemetry, topology
 from services.runtime.publisher import parameters

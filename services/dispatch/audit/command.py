@@ -14,10 +14,10 @@ import typer
 from google.protobuf.message import DecodeError
 from pika.exceptions import AMQPError
 
-from services.dispatch.audit import Break, canonical, unsealed, untold, verify
+from services.dispatch.audit.chain import Break, canonical, unsealed, untold, verify
+from services.dispatch.audit.history import history_of
 from services.dispatch.compose import desks_of, store
 from services.dispatch.entries import Record
-from services.dispatch.history import history_of
 from services.kernel.errors import Missing, Unavailable
 from services.runtime.clock import clock_from
 from services.runtime.publisher import parameters

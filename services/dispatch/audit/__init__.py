@@ -1,0 +1,1 @@
+"""A history that cannot be altered unseen, and that people can read (B9, B10)."""

@@ -1,0 +1,1 @@
+"""Decisions as they were stored, for rehearsing changed rules on them; the commands around it."""

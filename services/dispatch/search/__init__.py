@@ -1,0 +1,1 @@
+"""Finding tickets by any of their values and by words, Chinese included (B22)."""
