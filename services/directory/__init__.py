@@ -1,1 +1,1 @@
-"""People, rule books, rosters. Owns credentials, applied profiles, rosters. Says directory.*."""
+"""Directory. Owns credentials, applied rule books, rosters and duty. Says directory.*."""

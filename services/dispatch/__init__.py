@@ -1,1 +1,5 @@
-"""Dispatch. Owns the ticket. Hears request.received, request.joined, callback.*. Says ticket.*."""
+"""Dispatch. Owns the ticket, its history, search and views.
+
+Hears request.received, request.joined, callback.*, links.told, work.accept, work.decline, directory.duty_changed.
+Says ticket.*, links.told, answer.*.
+"""
