@@ -13,7 +13,6 @@ WITHOUT_SURVEY: frozenset[Kind] = frozenset({"missed_call", "owed_answer"})
 """Calls that are about no solution: completed with a reason instead of answers (F11, E20)."""
 
 OPEN: frozenset[Status] = frozenset({"due", "calling", "rescheduled"})
-CALLABLE: frozenset[Status] = frozenset({"due", "calling"})
 
 
 @dataclass(frozen=True, slots=True)

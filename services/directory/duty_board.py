@@ -10,12 +10,11 @@ from itertools import pairwise
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.contracts.deskstream.v1 import roster_pb2
 from services.directory import roster_policy as policy
 from services.directory.roster_model import Book, Request, ToldDuty
 from services.directory.roster_months import this_month
+from services.directory.roster_wire import stamp
 from services.directory.rosters import Books
 from services.kernel.duty import Away, DutyTable, Filed, Stint
 from services.profile.duty import Roster
@@ -69,11 +68,12 @@ class DutyBoard:
         self.write(now)
         duties = [self._duties.duty(loaded.name) for loaded in self._profiles]
         # A worker that has just started says everything: a service that came later has not heard it.
-        self._said = [each for each in duties if each is not None and (self._fresh or each.told < each.version)]
-        self._fresh = False
+        said = [each for each in duties if each is not None and (self._fresh or each.told < each.version)]
         news = [found for loaded in self._profiles for found in self._news(loaded, now)]
+        # Only now: a tick that raised has said nothing, and the next one must not take it for told.
+        self._said, self._fresh = said, False
         self._told = [(book, key) for book, key, _ in news]
-        return [*map(_duty_said, self._said), *(said for _, _, said in news)]
+        return [*map(_duty_said, said), *(message for _, _, message in news)]
 
     def _mark(self) -> None:
         said, self._said = self._said, ()
@@ -159,7 +159,7 @@ def _duty_said(told: ToldDuty) -> Said:
 def _filing_said(rules: RosterRules, book: Book, key: str, zone: ZoneInfo) -> Said:
     at = policy.due_at(rules, book.month, zone)
     happened = at if key == "roster_overdue" else at - timedelta(days=1)
-    return _said(rules, book, key, f"roster/{book.profile}/{book.month}", happened, due_at=_stamp(at))
+    return _said(rules, book, key, f"roster/{book.profile}/{book.month}", happened, due_at=stamp(at))
 
 
 def _empty_said(rules: RosterRules, book: Book, leave: Request) -> Said:
@@ -178,9 +178,3 @@ def _said(rules: RosterRules, book: Book, event: str, cause: str, happened: date
     )
     key = f"directory.{event}"
     return Said(key, body, event_id(cause, key, book.profile), book.profile, happened, cause, _ACTOR)
-
-
-def _stamp(at: datetime) -> Timestamp:
-    made = Timestamp()
-    made.FromDatetime(at.astimezone(UTC))
-    return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from services.directory.roster_limits import short
 from services.directory.roster_model import Book, Handover, LogEntry
 from services.directory.rosters import Books, Rosters
 from services.kernel.errors import Missing, Refused, Unavailable
@@ -50,7 +51,7 @@ class DutyRecords:
         """The giver's side; one handover from a person for a shift, given again it is the first that stands."""
         loaded, _ = self._rosters.ruled(profile)
         for field in ("open_tickets", "commitments", "emergencies"):
-            _short(getattr(notes, field), field)
+            short(getattr(notes, field), field, _LONGEST_TEXT)
         self._part(loaded.name, shift, who, now)
         if taker == who or taker not in loaded.lookups.people:
             raise Refused(f'"{taker[:60]}" cannot take over; name somebody else of this desk.', field="taker")
@@ -78,7 +79,7 @@ class DutyRecords:
     ) -> LogEntry:
         """One entry of a shift's log by somebody on it; an abnormal case is told to the team leader (M22)."""
         loaded, _ = self._rosters.ruled(profile)
-        _short(text, "text")
+        short(text, "text", _LONGEST_TEXT)
         if not text.strip():
             raise Refused("An entry says something; write it down.", field="text")
         self._part(loaded.name, shift, who, now)
@@ -131,8 +132,3 @@ class DutyRecords:
 
 def _filed(book: Book) -> Sequence[Work]:
     return book.work if book.state == "filed" else ()
-
-
-def _short(text: str, field: str) -> None:
-    if len(text) > _LONGEST_TEXT:
-        raise Refused(f"The {field} is longer than {_LONGEST_TEXT} characters; shorten it.", field=field)

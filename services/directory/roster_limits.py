@@ -32,6 +32,12 @@ class Wish:
     insist: bool = False
 
 
+def short(text: str, field: str, longest: int) -> None:
+    """Refused when the text has more characters than may be kept."""
+    if len(text) > longest:
+        raise Refused(f"The {field} is longer than {longest} characters; shorten it.", field=field)
+
+
 def bounded(requests: Sequence[Request]) -> None:
     """Refused when these months hold as many requests as they may."""
     if len(requests) >= _MOST_REQUESTS:

@@ -9,7 +9,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.directory import roster_policy as policy
-from services.directory.roster_limits import Wish
+from services.directory.roster_limits import Wish, short
 from services.directory.roster_model import Book, Request, Step
 from services.directory.roster_months import Change, changed, month_checked, place_of, this_month
 from services.kernel.errors import Missing, Refused, Unavailable
@@ -52,7 +52,7 @@ class Rosters:
         changes that leave it without faults, with their reason, and none by those they concern (M5)."""
         loaded, rules = self.ruled(profile)
         self._one_of(loaded, rules.filing.makers, who, now)
-        _short(reason, "reason")
+        short(reason, "reason", _LONGEST_TEXT)
         if len(changes) > _MOST_CHANGES:
             raise Refused(f"More than {_MOST_CHANGES} changes at once; send them in parts.", field="changes")
         if month_checked(month) < this_month(loaded, now):
@@ -85,7 +85,7 @@ class Rosters:
         """Files a faultless draft; time, version and who are kept (M1). A short service needs a consent (M4)."""
         loaded, rules = self.ruled(profile)
         month_checked(month)
-        _short(consent, "consent")
+        short(consent, "consent", _LONGEST_TEXT)
 
         def decide(book: Book) -> Book:
             if book.state != "draft":
@@ -117,8 +117,8 @@ class Rosters:
         """Asks for leave (请假): checked against the limits at once, then waits for the approvers."""
         loaded, _ = self.ruled(profile)
         self._is_of(loaded, wish.person)
-        _short(wish.reason, "reason")
-        _short(wish.evidence, "evidence")
+        short(wish.reason, "reason", _LONGEST_TEXT)
+        short(wish.evidence, "evidence", _LONGEST_TEXT)
         zone = ZoneInfo(loaded.profile.profile.timezone)
         month = f"{start.astimezone(zone):%Y-%m}"
         made: list[Request] = []
@@ -134,7 +134,7 @@ class Rosters:
         """Asks for a swap (换班) within one month; the partner agrees first, then the approver."""
         loaded, _ = self.ruled(profile)
         self._is_of(loaded, wish.person)
-        _short(wish.reason, "reason")
+        short(wish.reason, "reason", _LONGEST_TEXT)
         month = shift[:7]
         if theirs and theirs[:7] != month:
             raise Refused("A swap is within one month; choose a shift of the same month.", field="partner_shift")
@@ -152,7 +152,7 @@ class Rosters:
         profile, month = place_of(request)
         loaded, _ = self.ruled(profile)
         self._is_of(loaded, who)
-        _short(why, "reason")
+        short(why, "reason", _LONGEST_TEXT)
         made: list[Request] = []
 
         def decide(book: Book) -> Book:
@@ -229,8 +229,3 @@ def _more(book: Book, step: Step) -> tuple[Step, ...]:
             f"The roster of {book.month} was changed {_MOST_STEPS} times; leave it as it is.", code="conflict"
         )
     return (*book.history, step)
-
-
-def _short(text: str, field: str) -> None:
-    if len(text) > _LONGEST_TEXT:
-        raise Refused(f"The {field} is longer than {_LONGEST_TEXT} characters; shorten it.", field=field)

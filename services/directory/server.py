@@ -12,6 +12,7 @@ from services.contracts.deskstream.v1 import directory_pb2 as pb
 from services.contracts.deskstream.v1 import directory_pb2_grpc as stubs
 from services.directory.handlers import KeptProfiles, People, SignIn, read_profile
 from services.directory.policy import may_see_addresses
+from services.directory.roster_wire import stamp
 from services.kernel.clock import Clock
 from services.profile.duty import Roster
 from services.profile.load import LoadedProfile, Profiles
@@ -53,7 +54,7 @@ class DirectoryServicer(stubs.DirectoryServiceServicer):
         now = self._wall.now()
         person = self._sign_in.sign_in(request.person, request.password, now)
         token = self._signer.sign(_principal(person), TOKEN_LIFETIME)
-        return pb.IssueTokenResponse(token=token, expires_at=_stamp(now + TOKEN_LIFETIME))
+        return pb.IssueTokenResponse(token=token, expires_at=stamp(now + TOKEN_LIFETIME))
 
     def GetPerson(self, request: pb.GetPersonRequest, context: Any) -> pb.GetPersonResponse:
         person, who = self._people.get(request.id), caller()
@@ -108,11 +109,5 @@ def _team(loaded: LoadedProfile, team: Team) -> pb.Team:
     return pb.Team(id=team.id, name_zh=team.name.zh, name_en=team.name.en, members=members, lead=team.lead or "")
 
 
-def _stamp(at: datetime) -> Timestamp:
-    made = Timestamp()
-    made.FromDatetime(at)
-    return made
-
-
 def _day(day: Any) -> Timestamp:
-    return _stamp(datetime.combine(day, time(), UTC))
+    return stamp(datetime.combine(day, time(), UTC))

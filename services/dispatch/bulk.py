@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.dispatch import model
-from services.dispatch.commands import Call
+from services.dispatch.commands import Call, judged
 from services.dispatch.handlers import Desks, Said, Tickets, change
-from services.dispatch.linking import with_others
-from services.dispatch.policy import step
 from services.kernel.errors import Missing, Refused, Unavailable
 
 MOST = 200
@@ -70,10 +68,7 @@ class Bulk:
         return outcomes
 
     def _one(self, number: str, command: model.Command, call: Call, owed: dict[str, Sequence[Said]]) -> Outcome:
-        def decide(ticket: model.Ticket) -> model.Event | None:
-            known = with_others(self._tickets, ticket, command)
-            return step(self._desks.get(ticket.profile), ticket, known, call.caller, call.now)
-
+        decide = judged(self._desks, self._tickets, command, call)
         try:
             after, said = change(self._tickets, number, decide, call.cause, call.traceparent, owed_since=call.now)
         except Refused as refused:

@@ -11,7 +11,7 @@ from services.dispatch import model, wire
 from services.dispatch.entries import entries_of
 from services.dispatch.handlers import Desks, Said, Tickets, change
 from services.dispatch.linking import with_others
-from services.dispatch.policy import step
+from services.dispatch.policy import check_bounds, step
 from services.dispatch.queues.gate import Gate
 from services.dispatch.queues.heads import Heads, Offer
 from services.kernel.errors import Missing, Refused, Unavailable
@@ -30,6 +30,18 @@ class Call:
     traceparent: str = ""
 
 
+def judged(
+    desks: Desks, tickets: Tickets, command: model.Command, call: Call
+) -> Callable[[model.Ticket], model.Event | None]:
+    """The command as `change` takes it: judged on a ticket by its desk, together with the tickets it concerns."""
+
+    def decide(ticket: model.Ticket) -> model.Event | None:
+        known = with_others(tickets, ticket, command)
+        return step(desks.get(ticket.profile), ticket, known, call.caller, call.now)
+
+    return decide
+
+
 class Commands:
     """Commands on tickets. `say` publishes with confirms and may raise Unavailable: the relay says it later then."""
 
@@ -42,21 +54,17 @@ class Commands:
 
     def act(self, number: str, command: model.Command, call: Call, expected_version: int = 0) -> ticket_pb2.Ticket:
         """One step of the lifecycle, or of what every desk has; gives back the ticket after it."""
+        check_bounds(command)
         return self._take(number, command, call, expected_version)[0]
 
     def _take(
         self, number: str, command: model.Command, call: Call, expected_version: int = 0
     ) -> tuple[ticket_pb2.Ticket, bool]:
         """The ticket after the step, and whether the step changed it."""
-
-        def decide(ticket: model.Ticket) -> model.Event | None:
-            known = with_others(self._tickets, ticket, command)
-            return step(self._desks.get(ticket.profile), ticket, known, call.caller, call.now)
-
         ticket, said = change(
             self._tickets,
             number,
-            decide,
+            judged(self._desks, self._tickets, command, call),
             call.cause,
             call.traceparent,
             expected_version=expected_version,
@@ -80,6 +88,9 @@ class Commands:
                         return taken
                 except Refused as refused:
                     refusal = refused
+                except Missing:
+                    # Of a profile that is no longer served: it must not hide what stands behind it.
+                    continue
         if refusal is not None and refusal.code != "conflict":
             raise refusal
         raise Missing(f"Nothing waits in the queue of team {team}; look again later.")

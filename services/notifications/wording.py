@@ -28,7 +28,10 @@ _ALERTS = {
         "非服务时间且应急坐席无人值班，请安排人员。",
         "Nobody is on duty at the emergency seat; please send somebody.",
     ),
-    "hand_back_limit": ("转回次数已达上限，请协调。", "It has been handed back too often; please coordinate."),
+    "hand_back_limit": (
+        "转回或转派次数已达上限，请协调。",
+        "It has been handed back or reassigned too often; please coordinate.",
+    ),
     "new_fault": (
         "处理中发现新的故障，已另开工单。",
         "A new fault was found while working on it; it has a ticket of its own.",
@@ -38,9 +41,9 @@ _ALERTS = {
         "The problem it belongs to is resolved; please resolve and confirm this ticket on its own.",
     ),
     "merged_in": ("用户再次反映：另一工单已并入本单。", "Reported once more: another ticket was merged into this one."),
-    "merged_resolved": ("并入的工单已处理完毕。", "The ticket it was merged into has been resolved."),
+    "merged_resolved": ("所并入的工单已处理完毕。", "The ticket it was merged into has been resolved."),
     "merged_withdrawn": (
-        "并入的工单已撤销，请确认本单的事项是否仍需处理。",
+        "所并入的工单已撤销，请确认本单的事项是否仍需处理。",
         "The ticket it was merged into was withdrawn; please see whether its own matter is still open.",
     ),
     "urged_unheld": ("被督促但无人承办，请尽快接单。", "It was urged and nobody holds it; please take it."),

@@ -17,7 +17,6 @@ PARKED_QUEUE = "parked_queue"
 PARKED_REASON = "parked_reason"
 PARKED_ERROR = "parked_error"
 PARKED_AT = "parked_at"
-PARKED_TRACE = "parked_trace"
 
 
 _LONGEST_ID = 255

@@ -192,8 +192,8 @@ def test_the_history_reads_as_sentences_in_both_languages():
     chinese = history_of(tale.desk, record, "", lambda ticket: False)
     assert chinese.verified
     assert chinese.entries[-1].text == (
-        "2025-06-10 10:06:00 黄磊（运维工程师）退回工单。状态：处理中 → 转回项目经理；处理人：黄磊 → 张强；"
-        "退回次数：0 → 1。原因：需要厂商支持。来自工单接口，追踪号 4bf92f3577b34da6a3ce929d0e0e4736。"
+        "2025-06-10 10:06:00 黄磊（运维工程师）转回工单。状态：处理中 → 转回项目经理；处理人：黄磊 → 张强；"
+        "转回次数：0 → 1。原因：需要厂商支持。来自工单接口，追踪号 4bf92f3577b34da6a3ce929d0e0e4736。"
     )
     english = history_of(tale.desk, record, "en", lambda ticket: False)
     assert english.entries[-1].text == (

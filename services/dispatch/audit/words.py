@@ -30,8 +30,8 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "escalated": ("转交领导", "handed it to a leader"),
     "finding_stated": ("认定投诉", "stated the finding"),
     "graded": ("分类分级", "graded it"),
-    "handed_back": ("退回工单", "handed it back"),
-    "lead_asked": ("请主管部门定夺", "asked the lead"),
+    "handed_back": ("转回工单", "handed it back"),
+    "lead_asked": ("请主管确定主责部门", "asked who leads"),
     "linked": ("建立关联", "linked it"),
     "major_marked": ("标记重大", "marked it major"),
     "merged": ("合并工单", "merged it"),
@@ -64,7 +64,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "unlinked": ("解除关联", "unlinked it"),
     "updated": ("更新内容", "updated it"),
     "urged": ("督促", "urged its holder"),
-    "withdrawn": ("撤回", "withdrew it"),
+    "withdrawn": ("撤销工单", "withdrew it"),
     "worked_around": ("实施临时措施", "restored it by a workaround"),
 }
 """What was done, by the name of the event."""
@@ -82,8 +82,8 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "failed_dispatches": ("误派次数", "failed dispatches"),
     "flow": ("流程", "flow"),
     "grade": ("分级", "grade"),
-    "hand_backs": ("退回次数", "hand-backs"),
-    "impact": ("影响", "impact"),
+    "hand_backs": ("转回次数", "hand-backs"),
+    "impact": ("影响度", "impact"),
     "impact_scope": ("影响范围", "scope of impact"),
     "lead_team": ("主责部门", "lead department"),
     "links": ("关联", "links"),
@@ -91,7 +91,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
     "project": ("项目", "project"),
     "project_manager": ("项目经理", "project manager"),
     "promised_at": ("明确回复时间", "promised reply"),
-    "reassignments": ("改派次数", "reassignments"),
+    "reassignments": ("转派次数", "reassignments"),
     "record": ("记录", "record"),
     "remaining": ("遗留问题", "remaining issues"),
     "repeat_contacts": ("重复来电次数", "repeated contacts"),
@@ -110,7 +110,7 @@ FIELDS: Mapping[str, tuple[str, str]] = {
 
 CHANNELS: Mapping[str, tuple[str, str]] = {
     "phone": ("电话", "telephone"),
-    "email": ("电子邮件", "e-mail"),
+    "email": ("邮件", "e-mail"),
     "web": ("网页", "web"),
     "im": ("即时通讯", "IM"),
     "on_site": ("现场", "on site"),
@@ -120,10 +120,10 @@ CHANNELS: Mapping[str, tuple[str, str]] = {
 VALUES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "path": {"online": ("在线解决", "online"), "dispatched": ("派单处理", "dispatched")},
     "alert": {
-        "hand_back_limit": ("退回或改派次数达到上限", "too many hand-backs or reassignments"),
+        "hand_back_limit": ("转回或转派次数达到上限", "too many hand-backs or reassignments"),
         "merged_in": ("有工单并入", "another ticket was merged into it"),
-        "merged_resolved": ("并入的工单已解决", "the ticket it was merged into is resolved"),
-        "merged_withdrawn": ("并入的工单已撤销", "the ticket it was merged into was withdrawn"),
+        "merged_resolved": ("所并入的工单已解决", "the ticket it was merged into is resolved"),
+        "merged_withdrawn": ("所并入的工单已撤销", "the ticket it was merged into was withdrawn"),
         "new_fault": ("发现新故障", "a new fault was found"),
         "problem_resolved": ("所属问题已解决", "its problem is resolved"),
         "seat_empty": ("应急坐席无人值班", "nobody is on the emergency seat"),

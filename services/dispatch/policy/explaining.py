@@ -22,18 +22,18 @@ _VALUES = 6
 
 FACTS: Mapping[str, Label] = {
     "type": Label(en="type", zh="类型"),
-    "neutral_type": Label(en="neutral type", zh="中性类型"),
+    "neutral_type": Label(en="neutral type", zh="统一类型"),
     "grade": Label(en="grade", zh="分级"),
-    "entry": Label(en="catalogue entry", zh="服务目录"),
+    "entry": Label(en="catalogue entry", zh="服务目录项"),
     "channel": Label(en="channel", zh="渠道"),
     "project": Label(en="project", zh="项目"),
     "unit": Label(en="unit", zh="单位"),
     "department": Label(en="department", zh="部门"),
     "customer": Label(en="customer", zh="客户"),
     "language": Label(en="language", zh="语言"),
-    "path": Label(en="path", zh="路径"),
+    "path": Label(en="path", zh="处理途径"),
     "flow": Label(en="flow", zh="流程"),
-    "lead_team": Label(en="lead team", zh="主办部门"),
+    "lead_team": Label(en="lead department", zh="主责部门"),
     "impact": Label(en="impact", zh="影响度"),
     "urgency": Label(en="urgency", zh="紧急度"),
     "in_hours": Label(en="in service hours", zh="服务时间内"),
@@ -104,12 +104,12 @@ class _Words:
         if decision.rule == CATALOGUE:
             return self._say(
                 "no rule matched; the service catalogue names the team for its entry.",
-                "没有规则命中，按服务目录为该项指定的团队分派。",
+                "没有规则命中，按服务目录为该项指定的班组分派。",
             )
         if not decision.rule:
             return self._say(
                 "no rule matched, so it went to the team that takes the unmatched and nothing is lost.",
-                "没有规则命中，转未匹配队列，不会遗失。",
+                "没有规则命中，转由受理未命中工单的班组处理，不会遗漏。",
             )
         score = self._say(f" (score {decision.score})", f"（得分{decision.score}）") if decision.score else ""
         known = rules.rules[rules.by_id[decision.rule]] if decision.rule in rules.by_id else None

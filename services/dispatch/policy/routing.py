@@ -17,9 +17,9 @@ CATALOGUE = "catalogue_entry"
 """The same for a team that the service catalogue names for what no rule matches (A18)."""
 
 _SEAT = "非服务时间受理，转应急坐席。Received outside the desk's hours: to the emergency seat."
-_OF_ENTRY = "没有规则命中，转服务目录项 {entry} 的团队。No rule matched: to the team of the catalogue entry {entry}."
+_OF_ENTRY = "没有规则命中，转服务目录项 {entry} 的班组。No rule matched: to the team of the catalogue entry {entry}."
 _UNMATCHED = (
-    "没有规则命中，转未匹配队列，不会遗失。"
+    "没有规则命中，转由受理未命中工单的班组处理，不会遗漏。"
     "No rule matched: to the team that takes the unmatched, so that nothing is lost."
 )
 
@@ -151,7 +151,7 @@ def _person(desk: Desk, ticket: Ticket, ruling: Ruling, at: datetime) -> tuple[s
     chosen = desk.roster.stand_in(ruling.person, at)
     if desk.is_accused(ticket, chosen):
         return "", Label(
-            zh="规则指定的人是被投诉人，因此在团队队列中等待。",
+            zh="规则指定的人是被投诉人，因此在班组队列中等待。",
             en="The person of the rule is the one complained about, so it waits in the team's queue.",
         )
     if chosen != ruling.person:
