@@ -26,6 +26,7 @@ class JourneyClock:
         self._offset = timedelta()
         self._looked = 0.0
         self._stamp = 0
+        self._look()
 
     def now(self) -> datetime:
         """The machine's time plus the offset, aware UTC."""
@@ -33,9 +34,9 @@ class JourneyClock:
         return datetime.now(UTC) + self._offset
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked < LOOK_EVERY:
+        began = time.monotonic()
+        if began - self._looked < LOOK_EVERY:
             return
-        self._looked = time.monotonic()
         try:
             stamp = self._file.stat().st_mtime_ns
             if stamp != self._stamp:
@@ -43,6 +44,8 @@ class JourneyClock:
                 self._stamp = stamp
         except FileNotFoundError:
             self._offset = timedelta()
+        # Only now: a thread that looks away meanwhile must not live by what stood there before the first look.
+        self._looked = began
 
 
 def move(file: Path, forward: timedelta) -> None:

@@ -33,3 +33,14 @@ def test_the_clock_never_goes_back(tmp_path: Path) -> None:
 def test_without_a_file_the_machine_s_time_holds(tmp_path: Path) -> None:
     clock = clock_from(Settings(clock_file=str(tmp_path / "none.json")))
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_a_clock_knows_how_far_it_was_moved_before_anybody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of a fresh process that ask while another one reads the file must not live in the past."""
+    file = tmp_path / "clock.json"
+    move(file, timedelta(hours=3))
+    clock = JourneyClock(file)
+    monkeypatch.setattr(JourneyClock, "_look", lambda self: None)
+    assert clock.now() >= datetime.now(UTC) + timedelta(hours=2)
