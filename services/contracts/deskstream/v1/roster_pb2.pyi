@@ -988,6 +988,7 @@ class GetDutyRequest(_message.Message):
     KNOWN_VERSION_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     known_version: _builtins.int
+    """Version of the table the caller has; 0 when it has none."""
     def __init__(
         self,
         *,
@@ -1112,12 +1113,14 @@ Global___GetFeedResponse: _TypeAlias = GetFeedResponse  # noqa: Y015
 
 @_typing.final
 class DutyTable(_message.Message):
-    """The filed duty around now. Body of directory.duty_changed; a higher version is newer."""
+    """The filed duty around now. Body of directory.duty_changed; a higher version is newer. Instants are seconds since 1970 UTC."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Month(_message.Message):
+        """From start until before end these people are on duty when their stints say so, and only then."""
+
         DESCRIPTOR: _descriptor.Descriptor
 
         START_FIELD_NUMBER: _builtins.int
@@ -1149,6 +1152,7 @@ class DutyTable(_message.Message):
         STEPS_FIELD_NUMBER: _builtins.int
         person: _builtins.str
         first: _builtins.int
+        """Beginning of the first stint."""
         @_builtins.property
         def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
             """Length of the first stint, gap, length, gap, ... in seconds."""
@@ -1178,6 +1182,7 @@ class DutyTable(_message.Message):
         start: _builtins.int
         end: _builtins.int
         substitute: _builtins.str
+        """Empty: nobody stands in."""
         def __init__(
             self,
             *,

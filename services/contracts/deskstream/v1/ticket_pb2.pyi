@@ -145,7 +145,7 @@ Global___RoutingDecision: _TypeAlias = RoutingDecision  # noqa: Y015
 
 @_typing.final
 class Ticket(_message.Message):
-    """Snapshot of one ticket (工单). Kept under 8 KB; longer texts are references."""
+    """Snapshot of one ticket (工单). Meant to stay under 8 KB; its texts, links and records are each bounded."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -319,7 +319,8 @@ class Ticket(_message.Message):
     @_builtins.property
     def milestones(self) -> _containers.MessageMap[_builtins.str, _timestamp_pb2.Timestamp]:
         """When each milestone was reached in this cycle: received, opened, responded, graded, dispatched, accepted, assigned,
-        started, planned, handed_back, resolved, completed, confirmed, user_confirmed, called_back, reported, closed.
+        started, planned, handed_back, resolved, completed, confirmed, user_confirmed, called_back, reported, closed, and what
+        else the profile's lifecycles mark, such as triaged, resources_needed, coordinated, emergency_planned, replied.
         """
 
     @_builtins.property
@@ -558,7 +559,8 @@ class TicketEvent(_message.Message):
     PREVIOUS_DIGEST_FIELD_NUMBER: _builtins.int
     event: _builtins.str
     """Past tense: opened, graded, dispatched, rejected, accepted, assigned, started, handed_back, passed_up, resolved,
-    completed, confirmed, called_back, closed, reopened, withdrawn, declined, noted, updated.
+    completed, confirmed, called_back, closed, reopened, withdrawn, declined, noted, updated; taken_back, overflowed, linked,
+    unlinked, merged, urged, departments_set; and what else the profile's lifecycles and record forms name.
     """
     action: _builtins.str
     """Trigger of the lifecycle that caused it, e.g. "hand_back"."""
