@@ -205,6 +205,8 @@ class Stream:
 
 
 class Decide(Protocol):
+    """Judges a ticket as it stands: what happens to it, or None where there is nothing to change."""
+
     def __call__(self, ticket: model.Ticket, /) -> model.Event | None: ...
 
 

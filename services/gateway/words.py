@@ -31,7 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "received_today": "今日受理",
         "callbacks_due": "待回访",
         "by_channel": "按渠道",
-        "by_team": "按团队",
+        "by_team": "按班组",
         "latest": "最新工单",
         "number": "工单编号",
         "title": "标题",

@@ -11,6 +11,8 @@ from services.profile.facet import Facet, Label, Name, PersonId
 
 
 class Team(Facet):
+    """A group that work is given to (班组); `lead` is one of the people."""
+
     id: Name
     name: Label
     lead: PersonId | None = None
@@ -61,6 +63,8 @@ class Duty(Facet):
 
 
 class Absence(Facet):
+    """Days, both included, on which a substitute stands in for somebody (M21)."""
+
     person: PersonId
     first: date
     last: date
