@@ -9,10 +9,12 @@ from typing import Literal
 from services.dispatch import model
 from services.dispatch.commands import Call, judged
 from services.dispatch.handlers import Desks, Said, Tickets, change
+from services.dispatch.policy import check_bounds
 from services.kernel.errors import Missing, Refused, Unavailable
 
 MOST = 200
 LONGEST_KEY = 200
+_LONGEST_NUMBER = 60
 _TOGETHER = 50
 """Tickets whose events are said in one window."""
 
@@ -47,9 +49,12 @@ class Bulk:
 
         `in_time`: whether there is time for one more; what is left then is told as such.
         """
+        check_bounds(command)
         wanted = tuple(dict.fromkeys(number.strip() for number in numbers))
         if not 1 <= len(wanted) <= MOST or len(numbers) > 2 * MOST:
             raise Refused(f"Name 1 to {MOST} tickets at once, not {len(wanted)}; send several calls.", field="numbers")
+        if any(len(number) > _LONGEST_NUMBER for number in wanted):
+            raise Refused("A number of a ticket is not so long; name tickets by their numbers.", field="numbers")
         if not 1 <= len(key) <= LONGEST_KEY:
             raise Refused(
                 f"Give an idempotency_key of 1 to {LONGEST_KEY} characters, so that the call can be repeated.",

@@ -11,7 +11,7 @@ from services.dispatch import model, wire
 from services.dispatch.entries import entries_of
 from services.dispatch.handlers import Desks, Said, Tickets, change
 from services.dispatch.linking import with_others
-from services.dispatch.policy import step
+from services.dispatch.policy import check_bounds, step
 from services.dispatch.queues.gate import Gate
 from services.dispatch.queues.heads import Heads, Offer
 from services.kernel.errors import Missing, Refused, Unavailable
@@ -54,6 +54,7 @@ class Commands:
 
     def act(self, number: str, command: model.Command, call: Call, expected_version: int = 0) -> ticket_pb2.Ticket:
         """One step of the lifecycle, or of what every desk has; gives back the ticket after it."""
+        check_bounds(command)
         return self._take(number, command, call, expected_version)[0]
 
     def _take(

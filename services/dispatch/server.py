@@ -12,14 +12,16 @@ from services.contracts.deskstream.v1.dispatch_pb2_grpc import (
     add_DispatchServiceServicer_to_server,
 )
 from services.dispatch import model
+from services.dispatch.bulk import LONGEST_KEY
 from services.dispatch.commands import Call, Commands
 from services.dispatch.handlers import Tickets
 from services.dispatch.policy.everywhere import STAFF
-from services.dispatch.queries import READERS, Queries, shown
+from services.dispatch.queries import READERS, Queries
 from services.dispatch.queues.listening import Listener
 from services.dispatch.queues.views import Views
 from services.dispatch.queues.watching import Hub, watch_queue
 from services.kernel.clock import Clock
+from services.kernel.errors import Refused
 from services.runtime import telemetry
 from services.runtime.rpc import Allow, caller
 
@@ -80,15 +82,20 @@ class Servicer(DispatchServiceServicer):
 
     def Act(self, request: pb.ActRequest, context: Any) -> pb.ActResponse:
         command = model.Command(request.action, request.reason, request.target, dict(request.values))
+        if len(request.idempotency_key) > LONGEST_KEY:
+            # It stays in the ticket's history.
+            raise Refused(f"An idempotency_key has at most {LONGEST_KEY} characters.", field="idempotency_key")
         key = f"act:{request.number}:{request.idempotency_key}" if request.idempotency_key else ""
         ticket = self._commands.act(request.number, command, self._call(key), request.expected_version)
-        return pb.ActResponse(ticket=shown(ticket, _who()))
+        return pb.ActResponse(ticket=self._queries.shown_to(ticket, _who()))
 
     def Claim(self, request: pb.ClaimRequest, context: Any) -> pb.ClaimResponse:
         call = self._call("")
         if request.number:
-            return pb.ClaimResponse(ticket=shown(self._commands.claim(request.number, call), call.caller))
-        return pb.ClaimResponse(ticket=shown(self._commands.claim_first(request.team, call), call.caller))
+            ticket = self._commands.claim(request.number, call)
+        else:
+            ticket = self._commands.claim_first(request.team, call)
+        return pb.ClaimResponse(ticket=self._queries.shown_to(ticket, call.caller))
 
     def ListQueue(self, request: pb.ListQueueRequest, context: Any) -> pb.ListQueueResponse:
         return self._queries.queue(request.queue, request.page_size, request.page_token, _who())
@@ -100,7 +107,7 @@ class Servicer(DispatchServiceServicer):
             self._tickets, self._hub, queue, request.resume_token, now, context.is_active, self._listener.listen
         )
         for each in told:
-            ticket = shown(each.ticket, who) if each.ticket is not None else None
+            ticket = self._queries.shown_to(each.ticket, who) if each.ticket is not None else None
             yield pb.WatchQueueResponse(kind=_KINDS[each.kind], ticket=ticket, resume_token=each.token)
 
     def GetHistory(self, request: pb.GetHistoryRequest, context: Any) -> pb.GetHistoryResponse:

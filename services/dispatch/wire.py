@@ -225,7 +225,11 @@ def masked(ticket: ticket_pb2.Ticket) -> ticket_pb2.Ticket:
         text = getattr(who, field)
         if text:
             setattr(who, field, text[0] + "***")
-    copy.description = "***" if copy.description else ""
+    for name in ("description", "accused"):
+        if getattr(copy, name):
+            setattr(copy, name, "***")
+    for link in copy.links:
+        link.note = "***" if link.note else ""
     for record in copy.records:
         for field in list(record.values):
             record.values[field] = "***"
@@ -241,7 +245,10 @@ _PLAIN_VALUES = frozenset({"", "true", "false", "yes", "no"})
 def told_masked(field: str, text: str) -> str:
     """The value of a change as it is told to callers without need (P1); extra fields may say anything of anybody."""
     if field in ("description", "accused"):
-        return "***"
+        return "***" if text else ""
+    if field == "links":
+        kind, colon, _ = text.partition(": ")
+        return f"{kind}: ***" if colon else text
     if not field.startswith("fields.") or field in _PLAIN or field.startswith("fields.answer."):
         return text
     return text if text in _PLAIN_VALUES else "***"

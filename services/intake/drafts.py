@@ -15,6 +15,7 @@ from services.intake.credentials import redact
 from services.intake.requesters import complete
 from services.profile.catalogue import Catalogue
 from services.profile.forms import FormField
+from services.profile.grading import PROPOSED
 from services.profile.lookups import Lookups
 from services.profile.schema import Label, Profile
 
@@ -90,6 +91,17 @@ def set_field(draft: RequestDraft, name: str, value: str) -> None:
         setattr(draft, bare, value)
     elif bare != "occurred_at":
         draft.fields[name] = value
+
+
+def from_outside(draft: RequestDraft, profile: Profile) -> None:
+    """Takes out what only the desk may say: flags, whose request it came of, that it was answered, another time."""
+    own = {"major", "entered_at", PROPOSED, *(flag.key for flag in profile.flags)}
+    own.update(field.name for field in profile.catalogue.fields if field.for_desk)
+    # Names are compared as they will be once clean: " major" is "major" then.
+    for name in [name for name in draft.fields if clean(name) in own]:
+        del draft.fields[name]
+    for name in ("contact_id", "recorder", "backfilled", "received_at", "origin"):
+        draft.ClearField(name)  # type: ignore[arg-type]
 
 
 def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> RequestDraft:

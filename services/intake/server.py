@@ -7,7 +7,7 @@ from typing import Any
 from services.contracts.deskstream.v1 import intake_pb2 as pb
 from services.contracts.deskstream.v1.intake_pb2_grpc import IntakeServiceServicer, add_IntakeServiceServicer_to_server
 from services.intake.desk import Desk
-from services.intake.drafts import receipt_id, stamp
+from services.intake.drafts import from_outside, receipt_id, stamp
 from services.intake.forms import form_of
 from services.intake.handlers import Profiles
 from services.intake.hooks import Hooks
@@ -44,7 +44,7 @@ class Servicer(IntakeServiceServicer):
     def Submit(self, request: pb.SubmitRequest, context: Any) -> pb.SubmitResponse:
         """A number at once (A24)."""
         principal = caller()
-        taken = self._desk.submit(_as_told_by(principal, request.draft), actor=principal.id)
+        taken = self._desk.submit(self._as_told_by(principal, request.draft), actor=principal.id)
         return pb.SubmitResponse(number=taken.receipt.number, repeated=taken.repeated, joined=taken.receipt.joined)
 
     def GetReceipt(self, request: pb.GetReceiptRequest, context: Any) -> pb.GetReceiptResponse:
@@ -64,17 +64,14 @@ class Servicer(IntakeServiceServicer):
         """What the form of a profile asks."""
         return form_of(self._profiles.get(request.profile).profile, request.language)
 
-
-def _as_told_by(principal: Principal, given: pb.RequestDraft) -> pb.RequestDraft:
-    """Somebody who is a requester only speaks for nobody else, and backfills nothing."""
-    if not principal.roles <= {"requester"}:
-        return given
-    draft = pb.RequestDraft()
-    draft.CopyFrom(given)
-    draft.requester.id = principal.id
-    draft.requester.name = principal.name or draft.requester.name
-    draft.backfilled = False
-    draft.recorder = ""
-    draft.ClearField("received_at")
-    draft.ClearField("origin")
-    return draft
+    def _as_told_by(self, principal: Principal, given: pb.RequestDraft) -> pb.RequestDraft:
+        """Who does not work at the desk speaks for nobody else, backfills nothing and raises no flags."""
+        if principal.has(*_STAFF, *_MACHINES):
+            return given
+        draft = pb.RequestDraft()
+        draft.CopyFrom(given)
+        draft.requester.id = principal.id
+        draft.requester.name = principal.name or draft.requester.name
+        # Missing as any other call with a profile that is not served here.
+        from_outside(draft, self._profiles.get(draft.profile).profile)
+        return draft

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts.deskstream.v1.common_pb2 import Attachment, Channel
-from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
+from services.contracts.deskstream.v1.intake_pb2 import RequestDraft, SubmitRequest
 from services.intake.attachments import Attachments
 from services.intake.channels.web import draft_from, values_from
 from services.intake.credentials import HIDDEN, redact
 from services.intake.drafts import clean, get_field, normalised
 from services.intake.forms import form_of
+from services.intake.handlers import Taken
 from services.intake.judgement import judge, judge_whole
+from services.intake.model import Receipt
 from services.intake.requesters import phone_has_form
+from services.intake.server import Servicer
 from services.kernel.errors import Refused, Unavailable
+from services.runtime.identity import Principal
+from services.runtime.rpc import _caller
 from tests.intake.world import NOW, draft, profiles
 
 ITSS, GENERIC = profiles().get("itss_desk"), profiles().get("generic_desk")
@@ -151,6 +157,22 @@ def test_a_filled_form_becomes_a_draft_in_the_desks_own_time() -> None:
     assert get_field(one, "contact") == "8001"
 
 
+@pytest.mark.parametrize(
+    "name", ["major", " major", "ma\u200bjor", "risky", "upper_unit", "entered_at", "proposed_grade"]
+)
+def test_a_form_that_anybody_may_fill_in_raises_no_flags_of_the_desk(name: str) -> None:
+    """C18: flags open and shut the gates of a flow, and some choose the way."""
+    one = normalised(draft_from({"description": "网络不通", name: "true"}, ITSS.profile, "f"), ITSS.lookups, NOW)
+    assert dict(one.fields) == {}
+
+
+def test_a_form_does_not_say_that_it_was_answered_or_whose_matter_it_is() -> None:
+    """D-group: a contact's id ends the time to respond."""
+    values = {"description": "网络不通", "contact_id": "c-1", "recorder": "li.wei", "backfilled": "true"}
+    one = draft_from(values, ITSS.profile, "f")
+    assert (one.contact_id, one.recorder, one.backfilled, one.HasField("origin")) == ("", "", False, False)
+
+
 @pytest.mark.parametrize("body", [b'{"name": "\\ud800"}', b"[1]", b"{", b'{"name": {}}', b"\xff", b"x" * 300_000])
 def test_a_body_that_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(Refused):
@@ -216,3 +238,31 @@ def test_what_is_too_large_or_at_no_time_is_refused_unread(change) -> None:
     change(one)
     [fault] = judge_whole(one)
     assert fault.field in ("body", "received_at", "occurred_at")
+
+
+@pytest.mark.parametrize("roles", [{"requester"}, {"requester", "reporter"}, {"requester", "quality"}])
+def test_who_does_not_work_at_the_desk_speaks_for_themselves_only(roles: set[str]) -> None:
+    """A further role that reads, such as of reports, gives no right to speak for others."""
+    told: list[RequestDraft] = []
+
+    class Ear:
+        def submit(self, one: RequestDraft, actor: str) -> Taken:
+            told.append(one)
+            return Taken(Receipt("web/1", "DS20261120-000001", NOW, False, "", "", b""))
+
+    given_draft = draft(contact_id="c-1")
+    given_draft.backfilled = True
+    given_draft.requester.id = "c.he.jie"
+    given_draft.fields["major"] = "true"
+    given_draft.origin.target = "DS20261120-000009"
+
+    def submit(who: Principal) -> None:
+        _caller.set(who)
+        Servicer(Ear(), None, profiles()).Submit(SubmitRequest(draft=given_draft), None)  # type: ignore[arg-type]
+
+    copy_context().run(submit, Principal("c.lin.tao", roles=frozenset(roles)))
+    (one,) = told
+    assert (one.requester.id, one.backfilled, one.contact_id, one.HasField("origin")) == ("c.lin.tao", False, "", False)
+    assert "major" not in one.fields
+    copy_context().run(submit, Principal("zhou.min", roles=frozenset({"specialist"})))
+    assert told[-1] == given_draft

@@ -17,24 +17,32 @@ _UNREADABLE = "此记录无法读取，内容已被改动。This event cannot be
 
 
 def history_of(
-    desk: Desk, record: Record, language: str, is_hidden: Callable[[ticket_pb2.Ticket], bool]
+    desk: Desk,
+    record: Record,
+    language: str,
+    is_hidden: Callable[[ticket_pb2.Ticket], bool],
+    *,
+    inside: bool = True,
 ) -> dispatch_pb2.GetHistoryResponse:
     """Every event in order: who, when, why, from where to where, old and new values.
 
     `language`: "zh-CN" or "en" for the texts; empty: the profile's. `is_hidden`: whether this reader sees the ticket
-    as it stood masked (P1).
+    as it stood masked (P1). `inside`: for people of the desk; requesters are not told why the platform chose whom, nor
+    what links say of other tickets (C2).
     """
     telling = Telling(desk, language)
     breaks = verify(record)
     return dispatch_pb2.GetHistoryResponse(
-        entries=[_told(telling, entry, is_hidden) for entry in record.entries],
+        entries=[_told(telling, entry, is_hidden, inside) for entry in record.entries],
         verified=not breaks,
         breaks=[found.what for found in breaks],
         unsealed=unsealed(record),
     )
 
 
-def _told(telling: Telling, entry: Entry, is_hidden: Callable[[ticket_pb2.Ticket], bool]) -> dispatch_pb2.HistoryEntry:
+def _told(
+    telling: Telling, entry: Entry, is_hidden: Callable[[ticket_pb2.Ticket], bool], inside: bool
+) -> dispatch_pb2.HistoryEntry:
     try:
         event = entry.event()
     except DecodeError:
@@ -43,12 +51,14 @@ def _told(telling: Telling, entry: Entry, is_hidden: Callable[[ticket_pb2.Ticket
     changes = [
         ticket_pb2.Change(
             field=change.field,
-            old=wire.told_masked(change.field, change.old) if hidden else change.old,
-            new=wire.told_masked(change.field, change.new) if hidden else change.new,
+            old=_value(change.field, change.old, hidden, inside),
+            new=_value(change.field, change.new, hidden, inside),
         )
         for change in event.changes
     ]
     reason = "***" if hidden and event.action == "join" else event.reason
+    if not inside and event.actor.role == "system" and event.action != "join":
+        reason = ""
     return dispatch_pb2.HistoryEntry(
         version=event.ticket.version,
         event_id=entry.id,
@@ -66,3 +76,9 @@ def _told(telling: Telling, entry: Entry, is_hidden: Callable[[ticket_pb2.Ticket
         previous_digest=event.previous_digest,
         text=telling.tell(entry, event, changes, reason),
     )
+
+
+def _value(field: str, text: str, hidden: bool, inside: bool) -> str:
+    if field == "links" and not inside:
+        return text.partition(": ")[0]
+    return wire.told_masked(field, text) if hidden else text

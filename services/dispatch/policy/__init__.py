@@ -1,6 +1,6 @@
 """Judgement of dispatch: `(rules, ticket, wish, now) -> event or Refused`. Pure; time and duty are arguments."""
 
-from services.dispatch.policy.actions import joined, possible
+from services.dispatch.policy.actions import check_bounds, joined, possible
 from services.dispatch.policy.attending import callback_heard, open_ticket, step
 from services.dispatch.policy.desk import Desk, Roster
 from services.dispatch.policy.explaining import explain
@@ -10,6 +10,7 @@ __all__ = [
     "Desk",
     "Roster",
     "callback_heard",
+    "check_bounds",
     "decide",
     "explain",
     "joined",

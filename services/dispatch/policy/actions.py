@@ -19,6 +19,8 @@ from services.kernel.errors import Fault, Refused
 from services.profile.lifecycle import Transition
 
 _LONGEST_TARGET = 200
+_LONGEST_NAME = 100
+_MOST_VALUES = 100
 
 EVERYWHERE = {**PLAIN, **LINKING}
 """Actions every desk has, whatever its lifecycle."""
@@ -29,7 +31,7 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
 
     Codes: "forbidden" (no role that may), "conflict" (not from this state, or a guard), "invalid" (values missing).
     """
-    _bounded(command)
+    check_bounds(command)
     caller = acting(desk, caller, now)
     flow = desk.flow(ticket)
     rows = flow.rows_of(command.action)
@@ -65,8 +67,22 @@ def step(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: date
     return _first(desk, ticket, _chosen(ticket, mine, command), command, caller, now)
 
 
-def _bounded(command: Command) -> None:
-    """Reasons stay in the history for good and travel with the event."""
+def check_bounds(command: Command) -> None:
+    """Reasons stay in the history for good and travel with the event; what is refused is quoted in the refusal."""
+    if len(command.action) > _LONGEST_NAME:
+        raise Refused("No action has so long a name; see the actions that GetTicket lists.", field="action")
+    if len(command.values) > _MOST_VALUES or any(len(name) > _LONGEST_NAME for name in command.values):
+        raise Refused(
+            f"An action takes at most {_MOST_VALUES} values, with names of {_LONGEST_NAME} characters; send fewer.",
+            field="values",
+        )
+    for name, value in command.values.items():
+        if len(value.strip()) > LONGEST:
+            raise Refused(
+                f'"{name}" cannot be taken because it is longer than {LONGEST} characters; '
+                "shorten it or attach it as a file.",
+                field=name,
+            )
     for field, text, most in (("reason", command.reason, LONGEST), ("target", command.target, _LONGEST_TARGET)):
         if len(text) > most:
             raise Refused(f"The {field} is longer than {most} characters; shorten it or attach it.", field=field)

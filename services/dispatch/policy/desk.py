@@ -141,10 +141,14 @@ class Desk:
 
     def is_accused(self, ticket: Ticket, person: str) -> bool:
         """Whether the requester complains about this person, named by id or by name (C28)."""
-        if not ticket.accused or not person:
+        return self.means(ticket.accused, person)
+
+    def means(self, name: str, person: str) -> bool:
+        """Whether a name that somebody gave, or an id, is this person's."""
+        if not name or not person:
             return False
         known = self.people.get(person)
-        return ticket.accused == person or (known is not None and ticket.accused == known.name)
+        return name == person or (known is not None and name == known.name)
 
     def manager_of(self, ticket: Ticket) -> str:
         """Manager of the ticket's project; refuses with the remedy when there is none (C3)."""

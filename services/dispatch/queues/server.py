@@ -78,7 +78,7 @@ class QueueServicer(QueueServiceServicer):
             sort_of(sort),
             request.page_size,
             request.page_token,
-            lambda ticket: shown(ticket, who),
+            lambda ticket: shown(ticket, who, self._desks),
         )
         told = pb.SearchTicketsResponse(tickets=page.tickets, next_page_token=page.token)
         if page.back_to is not None:

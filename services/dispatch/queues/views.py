@@ -21,6 +21,8 @@ MOST_VIEWS = 50
 """Of one person, and of one team."""
 MOST_COLUMNS = 30
 LONGEST_NAME = 80
+MOST_BYTES = 32_000
+"""Of a view whole, as it is kept."""
 
 _LEADERS = ("team_leader", "desk_manager", "supervisor", "operations_manager", "administrator")
 """Who may change a view of their team that somebody else made."""
@@ -103,7 +105,7 @@ class Views:
             return queue_named(name, self._desks)
         asked = wanted(self.get(view, caller).filter, need=bool(caller.role_among(NEED)), open_states=frozenset())
         every = queue_named("all", self._desks)
-        return replace(every, name=name, keep=lambda ticket: asked.holds(found_by(shown(ticket, caller))))
+        return replace(every, name=name, keep=lambda ticket: asked.holds(found_by(shown(ticket, caller, self._desks))))
 
     def delete(self, view: str, caller: model.Caller) -> None:
         """Only the view goes; tickets stay."""
@@ -124,6 +126,8 @@ class Views:
         return caller.teams.union(*own)
 
     def _check(self, view: queues_pb2.TicketView, caller: model.Caller) -> None:
+        if view.ByteSize() > MOST_BYTES:
+            raise Refused(f"A view takes at most {MOST_BYTES} bytes; name fewer values in its filter.", field="filter")
         name = " ".join(view.name.split())
         if not name or len(name) > LONGEST_NAME:
             raise Refused(f"A view needs a name of at most {LONGEST_NAME} characters.", field="name")

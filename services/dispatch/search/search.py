@@ -24,6 +24,8 @@ WHOLE = 5_000
 BUDGET = 20_000
 """Rows one request looks at while walking days; the token goes on from there."""
 LONGEST_DAY = 200_000
+MOST_JUDGED = 2_000
+"""Rows of one request of which the ticket itself is looked at; more only where the mask hides nearly all of them."""
 TRIED = 2
 """So many terms are tried before days are walked."""
 
@@ -65,7 +67,7 @@ def search(
         raise Refused(f"A page has 1 to {MOST} tickets; ask for so many.", field="page_size")
     limit, after = size or DEFAULT_PAGE, _after(token, sort)
     if asked.exact:
-        return Page(_judged(finds, asked, [asked.exact], shown))
+        return Page([ticket for _, ticket in _judged(finds, asked, {asked.exact: ""}, shown)])
     rows, back_to = _whole(finds, asked), None
     if rows is None:
         enough = limit + 1 if sort == "received" else None
@@ -73,27 +75,43 @@ def search(
     ordered = sorted(((_key(row, sort), row) for row in rows), key=lambda each: each[0], reverse=sort != "priority")
     if after:
         ordered = [each for each in ordered if (each[0] > after if sort == "priority" else each[0] < after)]
-    page = ordered[:limit]
-    next_key = page[-1][0] if len(ordered) > limit else ""
+    found = _seen(finds, asked, [(key, row.number) for key, row in ordered], limit + 1, shown)
+    # The token is made of what the caller sees: made of rows, it would tell that there are some behind the mask.
+    next_key = found[limit - 1][0] if len(found) > limit else ""
+    looked = datetime.fromtimestamp(back_to / 1000, UTC) if back_to is not None and not next_key else None
     if not next_key and back_to is not None and sort == "received":
         next_key = f"{back_to:014d}"
-    looked = datetime.fromtimestamp(back_to / 1000, UTC) if back_to is not None and len(ordered) <= limit else None
-    return Page(
-        _judged(finds, asked, [row.number for _, row in page], shown),
-        _token(next_key, sort) if next_key else "",
-        looked,
-    )
+    return Page([ticket for _, ticket in found[:limit]], _token(next_key, sort) if next_key else "", looked)
+
+
+def _seen(
+    finds: Finds,
+    asked: Wanted,
+    rows: Sequence[tuple[str, str]],
+    enough: int,
+    shown: Callable[[ticket_pb2.Ticket], ticket_pb2.Ticket],
+) -> list[tuple[str, ticket_pb2.Ticket]]:
+    """The first tickets of these (key, number) that are as asked for to the caller's eyes, with their keys."""
+    found: list[tuple[str, ticket_pb2.Ticket]] = []
+    for place in range(0, len(rows), enough):
+        if len(found) >= enough:
+            break
+        if place >= MOST_JUDGED:
+            raise Refused("Too many tickets would have to be looked at one by one; add a date or another filter.")
+        keys = {number: key for key, number in rows[place : place + enough]}
+        found.extend(_judged(finds, asked, keys, shown))
+    return found
 
 
 def _judged(
     finds: Finds,
     asked: Wanted,
-    numbers: Sequence[str],
+    keys: Mapping[str, str],
     shown: Callable[[ticket_pb2.Ticket], ticket_pb2.Ticket],
-) -> list[ticket_pb2.Ticket]:
-    latest = finds.latest(numbers)
-    seen = (shown(latest[number]) for number in numbers if number in latest)
-    return [ticket for ticket in seen if asked.holds(found_by(ticket))]
+) -> list[tuple[str, ticket_pb2.Ticket]]:
+    latest = finds.latest(list(keys))
+    seen = ((key, shown(latest[number])) for number, key in keys.items() if number in latest)
+    return [(key, ticket) for key, ticket in seen if asked.holds(found_by(ticket))]
 
 
 def _whole(finds: Finds, asked: Wanted) -> Sequence[Found] | None:

@@ -58,6 +58,9 @@ class Answers:
         )
         said: Sequence[Said] = ()
         try:
+            if not caller.role_among(READERS):
+                # Before the ticket is looked at: also a refusal would tell of it.
+                raise Missing(f"There is no ticket {answer.number[:40]} that you may see; check the number.")
             _check(answer)
             cause = self._cause(message, answer, caller)
             ticket, said = change(
@@ -69,7 +72,7 @@ class Answers:
                 expected_version=answer.expected_version,
             )
             told.done = True
-            told.ticket.CopyFrom(shown(ticket, caller))
+            told.ticket.CopyFrom(shown(ticket, caller, self._desks))
         except Refused as why:
             told.reason, told.code = why.message, why.code
         except Missing as why:
@@ -86,8 +89,6 @@ class Answers:
         self, ticket: model.Ticket, key: str, answer: queues_pb2.WorkAnswer, caller: model.Caller, now: datetime
     ) -> model.Event | None:
         desk = self._desks.get(ticket.profile)
-        if not caller.role_among(READERS):
-            raise Missing(f"There is no ticket {answer.number} that you may see; check the number.")
         if key == ACCEPT:
             return step(desk, ticket, model.Command("claim"), caller, now)
         if ticket.assignee != caller.id:

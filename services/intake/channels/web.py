@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.contracts.deskstream.v1.common_pb2 import Channel
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
-from services.intake.drafts import set_field, stamp
+from services.intake.drafts import from_outside, set_field, stamp
 from services.kernel.errors import Fault, Refused
 from services.profile.schema import Profile
 
@@ -55,6 +55,8 @@ def draft_from(values: Mapping[str, str], profile: Profile, source_id: str) -> R
             draft.fields[name] = _time(name, value, profile).isoformat()
         elif value:
             set_field(draft, name, value)
+    # Anybody may fill in the form.
+    from_outside(draft, profile)
     return draft
 
 
