@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.profile.facet import Facet, Label, Name
 
@@ -27,6 +27,8 @@ class RecordField(Facet):
     """What the agent may read out (B23)."""
     kind: Literal["text", "choice", "time", "yes_no"] = "text"
     required: bool = False
+    required_if: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    """Required, too, when these fields have one of these words: the details of a failed transfer (C20)."""
     choices: tuple[RecordChoice, ...] = ()
     expected: bool = False
     """The rules ask for a yes here: a record that says otherwise is kept and marked non-compliant (C19)."""
@@ -57,7 +59,18 @@ class RecordForm(Facet):
     demanded: tuple[Demand, ...] = ()
     after_end: bool = False
     """May still be added once the ticket has ended, such as the correction of wrong information (E15)."""
+    by_step: bool = False
+    """Only a step of the lifecycle writes it: others rest on what it says, as the consent on the proposal (E7)."""
     source: str = ""
+
+    @model_validator(mode="after")
+    def _fields_known(self) -> RecordForm:
+        known = {each.name for each in self.fields}
+        for each in self.fields:
+            if unknown := sorted(each.required_if.keys() - known):
+                names = ", ".join(sorted(known))
+                raise ValueError(f'{each.name} asks for "{unknown[0]}", which is no field here; name one of: {names}')
+        return self
 
     def field(self, name: str) -> RecordField | None:
         """The field of that name."""

@@ -91,7 +91,7 @@ SPOILT = {
         "business",
     ),
     "record nobody keeps, needed": Spoilt(
-        LEVELS, "flows.yaml", "needs: [change]", "needs: [changes]", "flows.defect.transitions[15].needs[0]", "change"
+        LEVELS, "flows.yaml", "needs: [change]", "needs: [changes]", "flows.defect.transitions[16].needs[0]", "change"
     ),
     "record nobody keeps, written": Spoilt(
         "itss_desk",
@@ -129,8 +129,11 @@ SPOILT = {
     "field of the ticket itself": Spoilt(
         "itss_desk", "records.yaml", "{name: place,", "{name: solution,", "records[9].fields[1].name", "another name"
     ),
+    "asked for by a field that is none": Spoilt(
+        "itss_desk", "records.yaml", "required_if: {result:", "required_if: {outcome:", "records[4]", "result"
+    ),
     "demand before no action": Spoilt(
-        "itss_desk", "records.yaml", "before: [begin]", "before: [start]", "records[10].demanded[0].before[0]", "begin"
+        "itss_desk", "records.yaml", "before: [begin,", "before: [start,", "records[10].demanded[0].before[0]", "begin"
     ),
     "demand for a fact that is none": Spoilt(
         "itss_desk",

@@ -36,6 +36,18 @@ def test_a_report_over_two_profiles_sums_by_neutral_type() -> None:
         desk.report(profile="itss_desk,nowhere")
 
 
+def test_a_defect_that_became_a_consultation_counts_as_one() -> None:
+    """B8: once, under its number, as what it is now."""
+    defect, consultation, about = 4, 3, "it_callcentre_levels"
+    desk = Desk().hears(
+        ticket(1, kind="system_defect", neutral_type=defect, profile=about),
+        ticket(1, 2, event="converted", kind="consultation", neutral_type=consultation, profile=about),
+    )
+    report = desk.report(profile=about)
+    shares = {(share.by, share.key): share.count for share in report.shares if share.by in ("type", "neutral_type")}
+    assert shares == {("type", "consultation"): 1, ("neutral_type", "consultation"): 1}
+
+
 def test_tickets_report_by_entry() -> None:
     """A18"""
     desk = Desk().hears(ticket(1, entry="erp"), ticket(2, entry="erp"), ticket(3))

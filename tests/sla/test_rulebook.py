@@ -9,7 +9,7 @@ from services.sla.handlers import fire, hear
 from services.sla.model import Status, TakenBack
 from services.sla.rulebook import Rulebook
 from tests.profile.folders import copied
-from tests.sla.world import at, news
+from tests.sla.world import M, at, news
 
 T0 = at("2025-03-03 09:00")
 
@@ -56,3 +56,17 @@ def test_a_refused_solution_runs_on_to_the_deadline_of_the_old_rule_book(store, 
     hear(store, started(tmp_path), [news(3, back, m={"received": T0}, number=number, taken_back=gone)], back)
     first, second = (each for each in store.read([number])[number].clocks if each.name == "response")
     assert (first.status, second.status, second.due_at) == (Status.MET, Status.RUNNING, at("2025-03-03 09:10"))
+
+
+def test_a_general_ticket_that_nobody_has_dispatched_in_two_hours_is_a_breach(store, tmp_path):
+    """C9: by the shipped rule book; an urgent one has no such limit, it is told at once (C10)."""
+    general, urgent = "DS20250303-000001", "DS20250303-000002"
+    copied(tmp_path, "generic_desk")
+    book = started(tmp_path)
+    m = {"received": T0, "responded": T0}
+    hear(store, book, [news(1, T0, m=m, number=general), news(1, T0, "urgent", m=m, number=urgent)], T0)
+    due = at("2025-03-03 11:00")
+    before = [(e.kind, e.clock) for _, told in fire(store, book, [general], due - M / 60, "timer/1") for e in told]
+    assert ("breached", "dispatch") not in before
+    said = [(e.kind, e.clock) for _, told in fire(store, book, [general, urgent], due, "timer/2") for e in told]
+    assert said.count(("breached", "dispatch")) == 1

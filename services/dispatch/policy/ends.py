@@ -62,7 +62,8 @@ _MOST_NOTES = 1500
 def state_note(kind: str, other: Ticket) -> str | None:
     """What a link tells of the ticket at its other end; None for kinds whose note is people's.
 
-    A child tells its phase once it is no longer open, a problem its solution, the ticket merged into its phase.
+    A child tells its phase once it is no longer open, a problem its solution, the ticket merged into its phase: as
+    solved only once the desk has confirmed it, for the requester hears of it then (E3).
     """
     if kind == "child":
         return "" if other.phase in _AT_WORK else other.phase
@@ -72,7 +73,8 @@ def state_note(kind: str, other: Ticket) -> str | None:
         further = [link.note for link in other.links if link.kind == "duplicate_of"]
         if further:
             return further[0]
-        return "" if other.phase in _AT_WORK else other.phase
+        unconfirmed = other.phase == "resolved" and "confirmed" not in other.milestones
+        return "" if other.phase in _AT_WORK or unconfirmed else other.phase
     return None
 
 

@@ -100,6 +100,14 @@ def _add_record(desk: Desk, ticket: Ticket, command: Command, caller: Caller, no
     if form is None:
         known = ", ".join(f"{each.key} ({each.label.zh})" for each in desk.records.values()) or "none"
         raise Refused(f'This desk keeps no record "{command.target[:60]}"; use one of: {known}.', field="target")
+    if form.by_step:
+        rows = desk.flow(ticket).lifecycle.transitions
+        steps = ", ".join(dict.fromkeys(row.action for row in rows if row.writes == form.key))
+        raise Refused(
+            f"The {form.label.en} ({form.label.zh}) is written by its own step alone: {steps or 'none here'}.",
+            code="conflict",
+            field="target",
+        )
     role = caller.role_among(form.roles)
     if not role:
         who = ", ".join(desk.role_label(each) for each in form.roles)
@@ -119,7 +127,9 @@ def _add_record(desk: Desk, ticket: Ticket, command: Command, caller: Caller, no
 def may_record(desk: Desk, ticket: Ticket, caller: Caller) -> bool:
     """Whether there is a kind of record the caller may add now."""
     forms = desk.records.values()
-    return any(caller.role_among(form.roles) and (form.after_end or not ticket.ended) for form in forms)
+    return any(
+        caller.role_among(form.roles) and not form.by_step and (form.after_end or not ticket.ended) for form in forms
+    )
 
 
 EVERYWHERE: Mapping[str, Callable[[Desk, Ticket, Command, Caller, datetime], Event | None]] = {

@@ -52,8 +52,13 @@ def _project_has_manager(wish: Wish, ticket: Ticket) -> None:
 
 
 def _target_on_duty(wish: Wish, ticket: Ticket) -> None:
-    """C23: an absent person's substitute counts; nobody on duty in their place is a refusal."""
+    """C23: an absent person's substitute counts; nobody on duty in their place is a refusal.
+
+    Teams are queues and always there; what is neither is refused by the effect that names both.
+    """
     target = wish.command.target
+    if target not in wish.desk.people:
+        return
     chosen = wish.desk.roster.stand_in(target, wish.now)
     present = [person.id for person in wish.desk.roster.on_duty(wish.now)]
     if chosen not in present:

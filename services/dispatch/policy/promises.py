@@ -54,6 +54,9 @@ def set_aside(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now:
             raise Refused(f'"{name}" is a yes or a no; write one of them.', field=name)
         up = _WORDS[text]
         if up != flagged(after, name):
+            if name == BEYOND_AUTHORITY and not up:
+                # Whoever could take the flag back could promise the moment after (C18).
+                check_authority(desk, after, caller)
             flag = desk.flags[name]
             if not caller.role_among(flag.roles) and "system" not in caller.roles:
                 who = ", ".join(desk.role_label(role) for role in flag.roles)

@@ -58,6 +58,10 @@ def written(desk: Desk, ticket: Ticket, form: RecordForm, given: Mapping[str, st
             )
         if text := raw.strip():
             values[name] = _checked(desk, field, text, now)
+    for field in form.fields:
+        asked = field.required_if and all(values.get(name, "") in words for name, words in field.required_if.items())
+        if asked and not values.get(field.name):
+            raise _wrong(field, "请填写后再提交", "give it and send it again")
     if any(field.expected and values.get(field.name) != "yes" for field in form.fields):
         values[NON_COMPLIANT] = "yes"
     record = Record(form.key, now, by, values)

@@ -106,6 +106,8 @@ def with_values(
             else:
                 updates |= _judged(desk, name, text)
         elif name in TEXTS:
+            if not text and getattr(ticket, name):
+                raise _wrong(name, "it would be left blank", 'say what is right instead, or "none" (无)')
             updates[name] = text
         elif name in desk.extra_fields or name == "major":
             fields[name] = _extra(desk, name, text)
