@@ -68,11 +68,12 @@ class DutyBoard:
         self.write(now)
         duties = [self._duties.duty(loaded.name) for loaded in self._profiles]
         # A worker that has just started says everything: a service that came later has not heard it.
-        self._said = [each for each in duties if each is not None and (self._fresh or each.told < each.version)]
-        self._fresh = False
+        said = [each for each in duties if each is not None and (self._fresh or each.told < each.version)]
         news = [found for loaded in self._profiles for found in self._news(loaded, now)]
+        # Only now: a tick that raised has said nothing, and the next one must not take it for told.
+        self._said, self._fresh = said, False
         self._told = [(book, key) for book, key, _ in news]
-        return [*map(_duty_said, self._said), *(said for _, _, said in news)]
+        return [*map(_duty_said, said), *(message for _, _, message in news)]
 
     def _mark(self) -> None:
         said, self._said = self._said, ()

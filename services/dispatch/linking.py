@@ -6,7 +6,7 @@ redelivered message finishes it; heard again, it says the same again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,28 +40,37 @@ class Linking:
                 # The queue is reached by a second key; the first one says who may have said it.
                 if not message.key.startswith("ticket."):
                     raise Refused(f"Only ticket events tell other ends; {message.key} is none.")
-                told.extend(self._follow(message, message.decode(ticket_pb2.TicketEvent), now))
+                self._follow(message, message.decode(ticket_pb2.TicketEvent), now, told)
             except (Refused, Missing) as why:
                 message.refuse(why if isinstance(why, Refused) else Refused(why.message))
         return told
 
-    def _follow(self, message: HeardMessage, heard: ticket_pb2.TicketEvent, now: datetime) -> list[Said]:
+    def _follow(self, message: HeardMessage, heard: ticket_pb2.TicketEvent, now: datetime, told: list[Said]) -> None:
+        """Adds what is to be said to `told`. An end that cannot follow keeps no other from it; the last is raised."""
         number = heard.ticket.number
-        other = self._load(number)
         came, went = _links_in(heard)
-        ends = {*came, *went, *hearers(other)}
-        told: list[Said] = []
-        for end in sorted(ends - {number}):
-            news = News(other, wire.instant(heard.at), came.get(end, frozenset()), went.get(end, frozenset()))
+        refusal: Refused | Missing | None = None
+        for end in sorted({*came, *went, *hearers(self._load(number))} - {number}):
+            at, brought, gone = wire.instant(heard.at), came.get(end, frozenset()), went.get(end, frozenset())
+            decide = self._following(number, at, brought, gone, now)
+            try:
+                after, said = change(self._tickets, end, decide, message.id, message.traceparent)
+                told.extend(said)
+                if "duplicate_of" in brought and linked(wire.ticket_from(after), "duplicate", number) is None:
+                    told.extend(self._restore(message, heard, now))
+            except (Refused, Missing) as why:
+                refusal = why
+        if refusal is not None:
+            raise refusal
 
-            def decide(ticket: model.Ticket, news: News = news) -> model.Event | None:
-                return self._attended(ticket, other_end(ticket, news, now))
+    def _following(
+        self, number: str, at: datetime, came: frozenset[str], went: frozenset[str], now: datetime
+    ) -> Callable[[model.Ticket], model.Event | None]:
+        def decide(ticket: model.Ticket) -> model.Event | None:
+            # Loaded after the end was: whoever wrote there meanwhile with newer news makes this write fail.
+            return self._attended(ticket, other_end(ticket, News(self._load(number), at, came, went), now))
 
-            after, said = change(self._tickets, end, decide, message.id, message.traceparent)
-            told.extend(said)
-            if "duplicate_of" in news.came and linked(wire.ticket_from(after), "duplicate", number) is None:
-                told.extend(self._restore(message, heard, now))
-        return told
+        return decide
 
     def _attended(self, before: model.Ticket, event: model.Event | None) -> model.Event | None:
         return None if event is None else attended(self._desks.get(before.profile), before, event)

@@ -3,6 +3,7 @@ the place of the absent (M21, M28, C23, Q6)."""
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -67,12 +68,16 @@ class Roster:
             for each in profile.organisation.absences
         )
         self._plan = _Plan(DutyTable(profile.profile.name), self._own)
+        self._adopting = threading.Lock()
 
     def adopt(self, table: DutyTable) -> bool:
         """Follows the filed roster from now on; False when as new a one is followed already. Readers see it whole."""
-        if table.version <= self._plan.table.version:
-            return False
-        self._plan = _Plan(table, (*self._own, *table.absences))
+        plan = _Plan(table, (*self._own, *table.absences))
+        # Two threads that read two tables must not leave the older one.
+        with self._adopting:
+            if table.version <= self._plan.table.version:
+                return False
+            self._plan = plan
         return True
 
     @property

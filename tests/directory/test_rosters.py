@@ -11,7 +11,7 @@ import pytest
 from services.contracts.deskstream.v1 import roster_pb2
 from services.directory.roster_months import Change
 from services.directory.roster_wire import vacancies
-from services.kernel.errors import Missing, Refused
+from services.kernel.errors import Missing, Refused, Unavailable
 from services.profile.load import restore
 from services.runtime.duty_feed import table_from, table_to
 from tests.directory.roster_world import World, at
@@ -184,3 +184,19 @@ def test_posts_nobody_fills_are_vacancies(world: World) -> None:
     facets = json.loads(json.dumps(world.loaded.facets, default=str))
     facets["roster"]["establishment"] = {"supervisor": 2, "shift_leader": 4, "specialist": None}
     assert vacancies(restore(facets)) == {"supervisor": 1}
+
+
+def test_a_change_of_duty_survives_a_tick_that_found_the_database_away(world: World, monkeypatch) -> None:
+    """M28, T3: what a failed tick did not say is not taken for told by the next one."""
+    world.board.tick(world.now)
+    world.filed()
+
+    def away(loaded: object, now: object) -> None:
+        raise Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.board, "_news", away)
+        with pytest.raises(Unavailable):
+            world.board.tick(world.now)
+    assert [each.key for each in world.board.tick(world.now)] == ["directory.duty_changed"]
+    assert world.board.tick(world.now) == []

@@ -64,13 +64,13 @@ class KeptAssignments:
     def _newest(self, number: str) -> Any:
         return self._tickets.load([number])[number].entries[-1]
 
-    def overdue(self, now: datetime, limit: int) -> Sequence[Standing]:
+    def overdue(self, now: datetime, profiles: Sequence[str], limit: int) -> Sequence[Standing]:
         due = []
         for number in sorted(self._tickets._rows):
             entry = self._newest(number)
             ticket = wire.ticket_from(entry.event().ticket)
             at = self._instead.get(f"{number}/{ticket.version}", ticket.attend_at)
-            if at is not None and at <= now:
+            if at is not None and at <= now and ticket.profile in profiles:
                 due.append((at, Standing("", entry)))
         return [standing for _, standing in sorted(due, key=lambda each: each[0])][:limit]
 

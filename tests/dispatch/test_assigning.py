@@ -99,7 +99,7 @@ def test_an_instant_left_by_older_rules_is_put_right_without_an_event(place: Pla
     place.book = desk({})
     assert place.replica().tick(MORNING + timedelta(hours=2)) == []
     assert place.ticket(number).version == 2
-    assert place.store.overdue(MORNING + timedelta(hours=2), 10) == []
+    assert place.store.overdue(MORNING + timedelta(hours=2), [place.book.name], 10) == []
 
 
 def test_what_the_lifecycle_has_nothing_for_does_not_hide_what_stands_behind_it(place: Place, monkeypatch):
@@ -172,3 +172,42 @@ def test_a_person_s_queue_shows_their_own_by_urgency_then_age(place: Place):
     place.replica().tick(MORNING + timedelta(hours=1))
     queue = [ticket.number for _, ticket in place.tickets.page("place", "person:g.net.two", "", 10)]
     assert queue == [*urgent, *first]
+
+
+def test_tickets_of_a_desk_no_longer_served_do_not_keep_others_from_going_over(place: Place, monkeypatch):
+    """M28: they stay overdue for as long as nobody serves them, before everything else."""
+    monkeypatch.setattr(module, "AT_ONCE", 2)
+    place.book = desk({"overflow": {"after": "1h", "to": "terminals"}}, {"terminals": {}})
+    (number,) = place.opens(1, MORNING + timedelta(minutes=1))
+    served, place.book = place.book, desk({"overflow": {"after": "1h", "to": "terminals"}}, {"terminals": {}})
+    place.book.name = "gone"
+    left = place.opens(3, first=10, profile="gone")
+    place.book = served
+    place.replica().tick(MORNING + timedelta(hours=2))
+    assert place.ticket(number).team == "terminals"
+    assert {place.ticket(each).team for each in left} == {"network"}
+
+
+def test_somebody_who_comes_on_duty_between_two_looks_is_looked_at_before_being_given_anything(
+    place: Place, monkeypatch
+):
+    """M28: what people hold is read from the database, and meanwhile a newer roster may be followed."""
+    place.book = desk()
+    numbers = place.opens(2)
+    read, present = place.store.held_by, place.book.roster.on_duty
+    late = [person for person in present(MORNING, team="network") if person.id == "g.net.one"]
+
+    def without(at: Any, role: str | None = None, team: str | None = None) -> Any:
+        return tuple(person for person in present(at, role, team) if person not in late)
+
+    def reads(people: Any) -> Any:
+        found = read(people)
+        late.clear()
+        return found
+
+    monkeypatch.setattr(place.book.roster, "on_duty", without)
+    monkeypatch.setattr(place.store, "held_by", reads)
+    replica = place.replica()
+    replica.tick(MORNING)
+    replica.tick(MORNING)
+    assert "" not in place.holders(numbers)

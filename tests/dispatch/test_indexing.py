@@ -98,3 +98,17 @@ def test_tickets_of_an_earlier_release_get_their_rows_and_two_workers_do_not_wri
     late = MongoFinds(connect("dispatch", settings(mongodb_uri.uri, mongodb_uri.prefix)))
     assert not late.lead(MORNING + timedelta(seconds=1))
     assert late.lead(MORNING + timedelta(seconds=31)), "whoever led is gone"
+
+
+def test_changes_are_found_after_the_clock_was_set_back():
+    """B22: as when a journey's clock is taken away: nothing waits until it is there again."""
+    tickets = KeptTickets()
+    shelf = Shelf(tickets, KeptFinds(tickets))
+    shelf.open({}, {})
+    later = MORNING + timedelta(days=2)
+    shelf.commands.act("DS20250610-000001", Command("try_online"), call("li.wei", "1", later))
+    shelf.indexer.tick(later)
+    back = MORNING + timedelta(hours=1)
+    shelf.commands.act("DS20250610-000002", Command("try_online"), call("li.wei", "2", back))
+    shelf.indexer.tick(back + timedelta(seconds=1))
+    assert {row.version for row in shelf.finds.rows.values()} == {2}

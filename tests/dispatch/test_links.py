@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.contracts.deskstream.v1.queues_pb2 import TicketFilter
+from services.dispatch.entries import entries_of
+from services.dispatch.model import Actor, Event, Link
 from services.dispatch.policy.ends import LABELS, MOST_LINKS, OPPOSITE, RECORDS
 from services.dispatch.search.filters import found_by, wanted
 from services.kernel.errors import Missing, Refused
@@ -185,3 +188,44 @@ def test_a_change_record_finds_every_ticket_that_names_it(tickets):
     asked = wanted(TicketFilter(linked=["chg-2025-17"]), need=True, open_states=frozenset())
     rows = [found_by(tickets.load([number])[number].latest) for number in (ONE, TWO, THREE)]
     assert [row.number for row in rows if asked.holds(row)] == [ONE, THREE]
+
+
+def test_an_end_that_cannot_follow_keeps_no_other_end_from_it_and_what_was_written_is_said(tickets):
+    """B18, decision 6: a problem named three members at once; one of them is full by the time it hears of it."""
+    desk = Between(tickets, ONE, TWO, THREE, FOUR)
+    desk.does("li.wei", ONE, "make_problem", members=f"{TWO},{THREE},{FOUR}")
+    (message,) = desk.waiting
+    for n in range(MOST_LINKS):
+        desk.does("li.wei", THREE, "link", f"KB-{n}", kind="article")
+    full = tickets.load([THREE])[THREE].ticket()
+    extra = tuple(Link("article", f"KB-{n}") for n in range(MOST_LINKS, 2 * MOST_LINKS))
+    after = replace(full, links=(*full.links, *extra), version=full.version + 1)
+    event = Event("linked", "link", Actor("x", "system"), desk.now, after, full.state)
+    entries, _ = entries_of((event,), "many", "", tickets.load([THREE])[THREE].entries[-1])
+    assert tickets.append(after, entries)
+    said = desk.hear(message)
+    assert message.refused is not None
+    assert [each.subject for each in said] == [TWO, FOUR]
+    assert [desk.links(end) for end in (TWO, FOUR)] == [[("problem", ONE, "")]] * 2
+
+
+def test_news_that_are_overtaken_while_they_are_followed_do_not_stay(tickets, monkeypatch):
+    """B18: another worker has followed something newer between our look and our write."""
+    desk = Between(tickets, ONE, TWO)
+    desk.does("li.wei", ONE, "link", TWO, kind="parent")
+    desk.settle().solved(ONE)
+    old = desk.waiting.pop()
+    write = tickets.append
+
+    def late(ticket, entries, **more):
+        monkeypatch.setattr(tickets, "append", write)
+        desk.called_back(ONE)
+        desk.does("wang.fang", ONE, "close")
+        desk.settle()
+        return write(ticket, entries, **more)
+
+    monkeypatch.setattr(tickets, "append", late)
+    desk.hear(old)
+    desk.settle()
+    assert desk[ONE].phase == "closed"
+    assert desk.links(TWO) == [("child", ONE, "closed")]

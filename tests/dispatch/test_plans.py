@@ -90,7 +90,7 @@ def test_no_question_is_answered_by_reading_a_whole_collection(overheard: Overhe
     work(tickets, numbers)
     assignments = MongoAssignments(database, tickets)
     assignments.waiting("desk", "", 20)
-    assignments.overdue(LATER, 20)
+    assignments.overdue(LATER, ["itss_desk"], 20)
     assignments.look_again(numbers[5], 1, LATER)
     assignments.held_by(["li.wei"])
     search(finds, numbers)

@@ -12,8 +12,10 @@ from pymongo import MongoClient
 from services.dispatch import model, wire
 from services.dispatch.assignment.storage import MongoAssignments
 from services.dispatch.assignment.turns import LIFETIME, Turns
+from services.dispatch.policy import Desk
 from services.dispatch.storage import MongoTickets
-from tests.dispatch.assign_world import NETWORK, PUSH, Place, Time, desk
+from services.profile.duty import Roster
+from tests.dispatch.assign_world import LOADED, NETWORK, PUSH, Place, Time, desk
 from tests.dispatch.world import MORNING
 
 
@@ -100,3 +102,15 @@ def test_the_wire_keeps_what_giving_out_leaves_on_a_ticket():
         weight=3,
     )
     assert wire.ticket_from(wire.ticket_to(ticket)) == ticket
+
+
+@pytest.mark.real
+def test_what_a_dead_replica_left_unsaid_is_said_also_when_no_team_is_given_work_any_more(real: Place):
+    """C22: the new rules have no assignment at all."""
+    real.opens(1)
+    unsaid = real.replica("dead").tick(MORNING)
+    real.book = Desk(LOADED.profile.model_copy(update={"assignment": {}}), "new", Roster(LOADED.profile))
+    real.time.passed += LIFETIME.total_seconds() + 0.1
+    next_one = real.replica("next")
+    assert [each.id for each in next_one.tick(MORNING)] == [each.id for each in unsaid]
+    assert next_one.tick(MORNING) == []

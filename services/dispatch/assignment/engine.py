@@ -59,8 +59,8 @@ class Assignments(Protocol):
     def waiting(self, team: str, after: str, limit: int) -> Sequence[Standing]:
         """The queue of a team behind a position, as people see it."""
 
-    def overdue(self, now: datetime, limit: int) -> Sequence[Standing]:
-        """Tickets whose `attend_at` has come, the oldest first."""
+    def overdue(self, now: datetime, profiles: Sequence[str], limit: int) -> Sequence[Standing]:
+        """Tickets of these profiles whose `attend_at` has come, the oldest first."""
 
     def look_again(self, number: str, version: int, at: datetime | None) -> None:
         """The ticket is looked at again at another instant, or not at all."""
@@ -164,11 +164,11 @@ class Assigning:
         """Overflows and takings back of the groups held."""
         names = {pool.name for pool in held}
         decided: dict[str, list[Given]] = {}
-        for standing in self._store.overdue(now, AT_ONCE):
+        for standing in self._store.overdue(now, sorted(self._desks), AT_ONCE):
             ticket = standing.ticket()
-            desk = self._desks.get(ticket.profile)
+            desk = self._desks[ticket.profile]
             pool = self._pool_of.get((ticket.profile, ticket.team))
-            if desk is None or (pool is not None and pool.name not in names):
+            if pool is not None and pool.name not in names:
                 continue
             event = overdue(desk, ticket, now)
             if event is None or pool is None:
@@ -218,6 +218,10 @@ class Assigning:
             return None
         choice = choose(desk, ticket, pool.seats, now)
         if choice is None:
+            return None
+        if choice.person not in pool.seats:
+            # On duty since a moment ago: what they hold is read first.
+            pool.seen = float("-inf")
             return None
         turns, seat = pool.turns, pool.seats[choice.person]
         count = turns.count + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from pymongo import UpdateOne
 from pymongo.database import Database
@@ -29,11 +30,16 @@ class MongoAssignments:
         found = self._tickets.newest("place", f"team:{team}", after, limit)
         return [Standing(position, entry) for position, entry in found]
 
-    def overdue(self, now: datetime, limit: int) -> Sequence[Standing]:
-        """Through the sparse index of `attend_at`."""
+    def overdue(self, now: datetime, profiles: Sequence[str], limit: int) -> Sequence[Standing]:
+        """Through the sparse index of `attend_at`; with another condition the embedded server would read everything."""
+        due = {"attend_at": {"$gt": _EPOCH, "$lte": now}}
         with available():
-            found = self._rows.find({"attend_at": {"$gt": _EPOCH, "$lte": now}}, NEWEST).sort("attend_at", 1)
-            rows = list(found.limit(limit))
+            rows = list(self._rows.find(due, {"profile": 1, **NEWEST}).sort("attend_at", 1).limit(limit))
+            if any(row["profile"] not in profiles for row in rows):
+                # Whose profile nobody serves any more is overdue for ever: they must not fill the limit.
+                every = self._rows.find(due, {"profile": 1}).sort("attend_at", 1)
+                served = list(islice((row["_id"] for row in every if row["profile"] in profiles), limit))
+                rows = [row for number in served for row in self._rows.find({"_id": number}, NEWEST)]
         return [Standing("", newest_of(row)) for row in rows]
 
     def look_again(self, number: str, version: int, at: datetime | None) -> None:

@@ -77,7 +77,7 @@ class MongoLeases:
 
     def renew(self) -> None:
         begun, now = self._monotonic(), self._wall()
-        if not self._names or begun - self._renewed < RENEW:
+        if begun - self._renewed < RENEW:
             return
         self._renewed = begun
         last = begun + (LIFETIME - MARGIN).total_seconds()

@@ -125,6 +125,10 @@ class Indexer:
             # The first one ever: all tickets there are were noted before.
             self._rows.look_on_from(now)
             looked = now
+        if looked > now + VERY_LATE:
+            # The clock was set back: what changes until it is there again would not be looked at.
+            self._rows.look_on_from(now)
+            looked = now
         self._ticks += 1
         late = VERY_LATE if self._ticks % OFTEN == 1 else LATE
         brought, reached = 0, looked
