@@ -14,6 +14,8 @@ from services.kernel.errors import Missing, Refused, Unavailable
 from services.profile.shifts import Work
 
 _LONGEST_TEXT = 4_000
+_MOST_ENTRIES = 200
+"""Of one person on one day."""
 _TRIES = 5
 _LOG_GRACE = timedelta(hours=1)
 """After the shift, in which its people may still write its log."""
@@ -86,6 +88,9 @@ class DutyRecords:
         entry = LogEntry(
             f"{loaded.name}/{shift}/{who}/{key[:80]}", loaded.name, shift, who, now, text, abnormal, reported
         )
+        mine = [each for each in self._records.entries(loaded.name, shift[:10]) if each.person == who]
+        if len(mine) >= _MOST_ENTRIES and entry.id not in {each.id for each in mine}:
+            raise Refused(f"You have written {_MOST_ENTRIES} entries that day; put the rest into a ticket.")
         if self._records.add_entry(entry):
             return entry
         return next(each for each in self._records.entries(loaded.name, shift[:10]) if each.id == entry.id)

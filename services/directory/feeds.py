@@ -56,7 +56,7 @@ class Feeds:
         person = loaded.lookups.people.get(who)
         if person is None:
             raise Refused(f"You are not of the desk {loaded.name}; ask its team leader.", code="forbidden")
-        if team and team not in person.teams and loaded.lookups.teams.get(team, None) not in _led(loaded, who):
+        if not _may_see(loaded, who, team):
             raise Refused(f"You are not in team {team[:60]}; ask for your own shifts.", code="forbidden", field="team")
         if revoke:
             self._end(who)
@@ -71,6 +71,9 @@ class Feeds:
         known = loaded.lookups.people.get(person)
         if claims["generation"] != self._seals.generation(person) or known is None:
             raise Refused("This address was ended; make a new one.", code="unauthenticated")
+        if not _may_see(loaded, person, team):
+            # The address outlives the membership it was given for.
+            raise Refused(f"{person} is no longer in team {team}; make another address.", code="unauthenticated")
         wanted = {each.id for each in loaded.lookups.members(team)} if team else {person}
         month = this_month(loaded, now)
         books = [self._books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
@@ -83,8 +86,10 @@ class Feeds:
         raise Unavailable("The addresses are changed by many at once; try again.")
 
 
-def _led(loaded: LoadedProfile, who: str) -> list[object]:
-    return [team for team in loaded.lookups.teams.values() if team.lead == who]
+def _may_see(loaded: LoadedProfile, who: str, team: str) -> bool:
+    """One's own shifts, and those of a team one is in or leads."""
+    known = loaded.lookups.teams.get(team)
+    return not team or team in loaded.lookups.people[who].teams or (known is not None and known.lead == who)
 
 
 def as_ics(loaded: LoadedProfile, books: Sequence[Book], wanted: set[str], now: datetime) -> bytes:

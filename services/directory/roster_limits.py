@@ -17,6 +17,7 @@ from services.profile.shifts import Work, rules_of
 
 HOUR = 3600
 _MOST_REQUESTS = 2_000
+_MOST_OF_ONE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,10 @@ def short(text: str, field: str, longest: int) -> None:
         raise Refused(f"The {field} is longer than {longest} characters; shorten it.", field=field)
 
 
-def bounded(requests: Sequence[Request]) -> None:
-    """Refused when these months hold as many requests as they may."""
+def bounded(requests: Sequence[Request], person: str) -> None:
+    """Refused when these months hold as many requests as they may, of all and of this person; withdrawn ones count."""
+    if sum(each.person == person for each in requests) >= _MOST_OF_ONE:
+        raise Refused(f"You have made {_MOST_OF_ONE} requests in these months; ask the desk manager.", code="conflict")
     if len(requests) >= _MOST_REQUESTS:
         raise Refused(f"There are {_MOST_REQUESTS} requests in these months; ask the desk manager.", code="conflict")
 

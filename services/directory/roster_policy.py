@@ -75,7 +75,7 @@ def leave(
     if not first < last <= first + _LONGEST_DAYS * 86_400:
         raise Refused("The leave ends before it begins or lasts over a year; correct its times.", field="end")
     requests = _requests(books)
-    bounded(requests)
+    bounded(requests, wish.person)
     in_time(wish, first, rules.leave.notice_days, zone, extended, requests)
     covered(profile, requests, wish, first, last, other)
     for each in requests:
@@ -123,7 +123,7 @@ def swap(
         )
     mine, other = _parts(book, wish.person, partner, shift, theirs)
     requests = _requests(books)
-    bounded(requests)
+    bounded(requests, wish.person)
     in_time(wish, min(each.start for each in (mine, other) if each), rules.swap.notice_days, zone, "", requests)
     for person in (wish.person, partner):
         used = [

@@ -64,7 +64,7 @@ def shift_of(work: Work) -> pb.RosterShift:
 
 
 def request_of(request: Request, private: bool) -> pb.RosterRequest:
-    """A request; its reasons and evidence only for those it concerns (`private`)."""
+    """A request; why, with what evidence and at what price only for those it concerns (`private`)."""
     place = request.id.split("/")
     return pb.RosterRequest(
         id=request.id,
@@ -79,8 +79,8 @@ def request_of(request: Request, private: bool) -> pb.RosterRequest:
         other_shift=request.other_shift,
         state=request.state,
         steps=request.steps,
-        flags=request.flags,
-        deduction_yuan=request.deduction_yuan,
+        flags=request.flags if private else (),
+        deduction_yuan=request.deduction_yuan if private else 0,
         history=[entry_of(each, private) for each in request.history],
         reason=request.reason if private else "",
         evidence=request.evidence if private else "",
