@@ -88,6 +88,9 @@ class Commands:
                         return taken
                 except Refused as refused:
                     refusal = refused
+                except Missing:
+                    # Of a profile that is no longer served: it must not hide what stands behind it.
+                    continue
         if refusal is not None and refusal.code != "conflict":
             raise refusal
         raise Missing(f"Nothing waits in the queue of team {team}; look again later.")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from services.dispatch.commands import Call, Commands
+from services.dispatch.entries import entries_of
 from services.dispatch.handlers import Stream
-from services.dispatch.model import Caller, Command
+from services.dispatch.model import Actor, Caller, Command, Event
 from services.dispatch.queues.gate import Gate
 from services.dispatch.queues.heads import FRESH, Heads
 from services.kernel.errors import Missing
@@ -137,3 +139,16 @@ def test_a_gate_lets_everybody_through_in_the_order_in_which_they_came():
     assert order == [0, 1, 2, 3, 4]
     with gate.passed():
         assert order[-1] == 4
+
+
+def test_a_ticket_of_a_desk_no_longer_served_does_not_keep_its_team_from_the_others(tickets):
+    """C22: two desks may call a team by one name, and one of them may be taken away."""
+    first, second = numbers(2)
+    stream = Stream(desks(), tickets)
+    stream.requests([received(first), received(second, received_at=LATER)], LATER)
+    ticket = tickets.load([first])[first].ticket()
+    after = replace(ticket, profile="gone", version=ticket.version + 1)
+    event = Event("noted", "note", Actor("x", "system"), LATER, after, ticket.state)
+    entries, _ = entries_of((event,), "gone", "", tickets.load([first])[first].entries[-1])
+    assert tickets.append(after, entries)
+    assert Commands(desks(), tickets, Ears()).claim_first("desk", engineer("a", "1")).number == second
