@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from services.contracts.deskstream.v1.common_pb2 import Requester
 from services.contracts.deskstream.v1.directory_pb2 import Person
+from services.contracts.deskstream.v1.intake_pb2 import RequestReceived
+from services.contracts.deskstream.v1.queues_pb2 import WorkAnswer
 from services.contracts.deskstream.v1.ticket_pb2 import Ticket, TicketEvent
 from services.kernel.errors import Missing, Unavailable
 from services.runtime import parked
@@ -156,3 +158,18 @@ def test_every_key_that_a_queue_hears_has_a_known_body() -> None:
     for queue in QUEUES:
         for key in queue.keys:
             assert key == "#" or body_of(key.replace("*", "x").replace("#", "x")), key
+
+
+def test_what_people_wrote_of_people_is_masked_too() -> None:
+    """P14, C28: whom a complaint is about, why, notes of links, and the token of whoever answers for a queue."""
+    event = TicketEvent(event="updated", action="join", reason="王芳又来电：打印机")
+    event.ticket.accused = "王芳"
+    event.ticket.links.add(kind="related", target="DS1", note="王芳的另一张单")
+    draft = RequestReceived()
+    draft.draft.accused = "王芳"
+    draft.draft.origin.note = "王芳转来"
+    answer = WorkAnswer(number="DS1", token="signed-by-王芳", reason="王芳不在")
+    for key, body in (("ticket.updated", event), ("request.received.web", draft), ("work.decline", answer)):
+        told = legible(Heard(id="1", key=key, body=body.SerializeToString()))
+        assert "王芳" not in told
+        assert "***" in told

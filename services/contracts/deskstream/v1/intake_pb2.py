@@ -27,7 +27,7 @@ from services.contracts.deskstream.v1 import ticket_pb2 as deskstream_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65skstream/v1/intake.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x05\n\x0cRequestDraft\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12+\n\trequester\x18\x04 \x01(\x0b\x32\x18.deskstream.v1.Requester\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\r\n\x05\x65ntry\x18\x06 \x01(\t\x12\x0f\n\x07project\x18\x07 \x01(\t\x12\r\n\x05title\x18\x08 \x01(\t\x12\x19\n\x0b\x64\x65scription\x18\t \x01(\tB\x04\x88\xb5\x18\x01\x12\x14\n\x0cimpact_scope\x18\n \x01(\t\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05grade\x18\r \x01(\t\x12.\n\x0b\x61ttachments\x18\x0e \x03(\x0b\x32\x19.deskstream.v1.Attachment\x12=\n\x06\x66ields\x18\x0f \x03(\x0b\x32\'.deskstream.v1.RequestDraft.FieldsEntryB\x04\x88\xb5\x18\x01\x12\x12\n\nbackfilled\x18\x10 \x01(\x08\x12\x10\n\x08recorder\x18\x11 \x01(\t\x12\x13\n\x0bin_reply_to\x18\x12 \x01(\t\x12\x12\n\ncontact_id\x18\x13 \x01(\t\x12\x0f\n\x07\x61\x63\x63used\x18\x14 \x01(\t\x12#\n\x06origin\x18\x15 \x01(\x0b\x32\x13.deskstream.v1.Link\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x97\x01\n\x0fRequestReceived\x12\x0e\n\x06number\x18\x01 \x01(\t\x12*\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fprofile_version\x18\x04 \x01(\t\"w\n\x0eRequestRefused\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12)\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x19.deskstream.v1.FieldFault\"|\n\rRequestJoined\x12\x0e\n\x06number\x18\x01 \x01(\t\x12*\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\nFieldFault\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nmessage_zh\x18\x02 \x01(\t\x12\x12\n\nmessage_en\x18\x03 \x01(\t\"\xb8\x02\n\tCallEvent\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\'\n\x05phase\x18\x02 \x01(\x0e\x32\x18.deskstream.v1.CallPhase\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x06\x63\x61ller\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01\x12\x0e\n\x06\x63\x61lled\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12\r\n\x05rings\x18\x07 \x01(\x05\x12\x13\n\x0breleased_by\x18\x08 \x01(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12\x13\n\x0b\x64isposition\x18\n \x01(\t\x12\x0e\n\x06ticket\x18\x0b \x01(\t\x12\x10\n\x08to_human\x18\x0c \x01(\x08\x12\x11\n\trecording\x18\r \x01(\t\x12\x15\n\x07summary\x18\x0e \x01(\tB\x04\x88\xb5\x18\x01\"\xb9\x03\n\x0f\x43ontactRecorded\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\'\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tabandoned\x18\x08 \x01(\x08\x12\r\n\x05rings\x18\t \x01(\x05\x12\r\n\x05\x61gent\x18\n \x01(\t\x12\x13\n\x0b\x64isposition\x18\x0b \x01(\t\x12\x0e\n\x06ticket\x18\x0c \x01(\t\x12\x13\n\x0breleased_by\x18\r \x01(\t\x12\x10\n\x08to_human\x18\x0e \x01(\x08\x12\x0e\n\x06missed\x18\x0f \x01(\x08\x12\x14\n\x06\x63\x61ller\x18\x10 \x01(\tB\x04\x88\xb5\x18\x01\x12\x15\n\x07summary\x18\x11 \x01(\tB\x04\x88\xb5\x18\x01\";\n\rSubmitRequest\x12*\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\"B\n\x0eSubmitResponse\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x10\n\x08repeated\x18\x02 \x01(\x08\x12\x0e\n\x06joined\x18\x03 \x01(\x08\"O\n\x11GetReceiptRequest\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\"e\n\x12GetReceiptResponse\x12\x0e\n\x06number\x18\x01 \x01(\t\x12/\n\x0breceived_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06joined\x18\x03 \x01(\x08\"\xb9\x02\n\x12ReceiveHookRequest\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x10\n\x08provider\x18\x02 \x01(\t\x12?\n\x07headers\x18\x03 \x03(\x0b\x32..deskstream.v1.ReceiveHookRequest.HeadersEntry\x12;\n\x05query\x18\x04 \x03(\x0b\x32,.deskstream.v1.ReceiveHookRequest.QueryEntry\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x13ReceiveHookResponse\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"3\n\x0eGetFormRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\"\xb1\x02\n\tFormField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12*\n\x07\x63hoices\x18\x05 \x03(\x0b\x32\x19.deskstream.v1.FormChoice\x12\x0c\n\x04help\x18\x06 \x01(\t\x12\x15\n\rdefault_value\x18\x07 \x01(\t\x12\x10\n\x03min\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nmin_length\x18\n \x01(\x05\x12\x12\n\nmax_length\x18\x0b \x01(\x05\x12\x12\n\nonly_types\x18\x0c \x03(\t\x12\x14\n\x0conly_entries\x18\r \x03(\t\x12\x10\n\x08\x66or_desk\x18\x0e \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max\"*\n\nFormChoice\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"[\n\x0fGetFormResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12(\n\x06\x66ields\x18\x03 \x03(\x0b\x32\x18.deskstream.v1.FormField*\x88\x01\n\tCallPhase\x12\x1a\n\x16\x43\x41LL_PHASE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_PHASE_RINGING\x10\x01\x12\x17\n\x13\x43\x41LL_PHASE_ANSWERED\x10\x02\x12\x14\n\x10\x43\x41LL_PHASE_ENDED\x10\x03\x12\x18\n\x14\x43\x41LL_PHASE_ABANDONED\x10\x04\x32\xc9\x02\n\rIntakeService\x12\x45\n\x06Submit\x12\x1c.deskstream.v1.SubmitRequest\x1a\x1d.deskstream.v1.SubmitResponse\x12Q\n\nGetReceipt\x12 .deskstream.v1.GetReceiptRequest\x1a!.deskstream.v1.GetReceiptResponse\x12T\n\x0bReceiveHook\x12!.deskstream.v1.ReceiveHookRequest\x1a\".deskstream.v1.ReceiveHookResponse\x12H\n\x07GetForm\x12\x1d.deskstream.v1.GetFormRequest\x1a\x1e.deskstream.v1.GetFormResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64\x65skstream/v1/intake.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1a\x64\x65skstream/v1/ticket.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x90\x05\n\x0cRequestDraft\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12\x0f\n\x07profile\x18\x03 \x01(\t\x12+\n\trequester\x18\x04 \x01(\x0b\x32\x18.deskstream.v1.Requester\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\r\n\x05\x65ntry\x18\x06 \x01(\t\x12\x0f\n\x07project\x18\x07 \x01(\t\x12\r\n\x05title\x18\x08 \x01(\t\x12\x19\n\x0b\x64\x65scription\x18\t \x01(\tB\x04\x88\xb5\x18\x01\x12\x14\n\x0cimpact_scope\x18\n \x01(\t\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0breceived_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05grade\x18\r \x01(\t\x12.\n\x0b\x61ttachments\x18\x0e \x03(\x0b\x32\x19.deskstream.v1.Attachment\x12=\n\x06\x66ields\x18\x0f \x03(\x0b\x32\'.deskstream.v1.RequestDraft.FieldsEntryB\x04\x88\xb5\x18\x01\x12\x12\n\nbackfilled\x18\x10 \x01(\x08\x12\x10\n\x08recorder\x18\x11 \x01(\t\x12\x13\n\x0bin_reply_to\x18\x12 \x01(\t\x12\x12\n\ncontact_id\x18\x13 \x01(\t\x12\x15\n\x07\x61\x63\x63used\x18\x14 \x01(\tB\x04\x88\xb5\x18\x01\x12#\n\x06origin\x18\x15 \x01(\x0b\x32\x13.deskstream.v1.Link\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x97\x01\n\x0fRequestReceived\x12\x0e\n\x06number\x18\x01 \x01(\t\x12*\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fprofile_version\x18\x04 \x01(\t\"w\n\x0eRequestRefused\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\x12)\n\x06\x66\x61ults\x18\x03 \x03(\x0b\x32\x19.deskstream.v1.FieldFault\"|\n\rRequestJoined\x12\x0e\n\x06number\x18\x01 \x01(\t\x12*\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\x12/\n\x0breceived_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\nFieldFault\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nmessage_zh\x18\x02 \x01(\t\x12\x12\n\nmessage_en\x18\x03 \x01(\t\"\xb8\x02\n\tCallEvent\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\'\n\x05phase\x18\x02 \x01(\x0e\x32\x18.deskstream.v1.CallPhase\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x06\x63\x61ller\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01\x12\x0e\n\x06\x63\x61lled\x18\x05 \x01(\t\x12\r\n\x05\x61gent\x18\x06 \x01(\t\x12\r\n\x05rings\x18\x07 \x01(\x05\x12\x13\n\x0breleased_by\x18\x08 \x01(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12\x13\n\x0b\x64isposition\x18\n \x01(\t\x12\x0e\n\x06ticket\x18\x0b \x01(\t\x12\x10\n\x08to_human\x18\x0c \x01(\x08\x12\x11\n\trecording\x18\r \x01(\t\x12\x15\n\x07summary\x18\x0e \x01(\tB\x04\x88\xb5\x18\x01\"\xb9\x03\n\x0f\x43ontactRecorded\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\'\n\x07\x63hannel\x18\x03 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tabandoned\x18\x08 \x01(\x08\x12\r\n\x05rings\x18\t \x01(\x05\x12\r\n\x05\x61gent\x18\n \x01(\t\x12\x13\n\x0b\x64isposition\x18\x0b \x01(\t\x12\x0e\n\x06ticket\x18\x0c \x01(\t\x12\x13\n\x0breleased_by\x18\r \x01(\t\x12\x10\n\x08to_human\x18\x0e \x01(\x08\x12\x0e\n\x06missed\x18\x0f \x01(\x08\x12\x14\n\x06\x63\x61ller\x18\x10 \x01(\tB\x04\x88\xb5\x18\x01\x12\x15\n\x07summary\x18\x11 \x01(\tB\x04\x88\xb5\x18\x01\";\n\rSubmitRequest\x12*\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1b.deskstream.v1.RequestDraft\"B\n\x0eSubmitResponse\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x10\n\x08repeated\x18\x02 \x01(\x08\x12\x0e\n\x06joined\x18\x03 \x01(\x08\"O\n\x11GetReceiptRequest\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x11\n\tsource_id\x18\x02 \x01(\t\"e\n\x12GetReceiptResponse\x12\x0e\n\x06number\x18\x01 \x01(\t\x12/\n\x0breceived_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06joined\x18\x03 \x01(\x08\"\xb9\x02\n\x12ReceiveHookRequest\x12\'\n\x07\x63hannel\x18\x01 \x01(\x0e\x32\x16.deskstream.v1.Channel\x12\x10\n\x08provider\x18\x02 \x01(\t\x12?\n\x07headers\x18\x03 \x03(\x0b\x32..deskstream.v1.ReceiveHookRequest.HeadersEntry\x12;\n\x05query\x18\x04 \x03(\x0b\x32,.deskstream.v1.ReceiveHookRequest.QueryEntry\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a,\n\nQueryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"G\n\x13ReceiveHookResponse\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"3\n\x0eGetFormRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\"\xb1\x02\n\tFormField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\x12\x10\n\x08required\x18\x03 \x01(\x08\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12*\n\x07\x63hoices\x18\x05 \x03(\x0b\x32\x19.deskstream.v1.FormChoice\x12\x0c\n\x04help\x18\x06 \x01(\t\x12\x15\n\rdefault_value\x18\x07 \x01(\t\x12\x10\n\x03min\x18\x08 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\t \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nmin_length\x18\n \x01(\x05\x12\x12\n\nmax_length\x18\x0b \x01(\x05\x12\x12\n\nonly_types\x18\x0c \x03(\t\x12\x14\n\x0conly_entries\x18\r \x03(\t\x12\x10\n\x08\x66or_desk\x18\x0e \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max\"*\n\nFormChoice\x12\r\n\x05value\x18\x01 \x01(\t\x12\r\n\x05label\x18\x02 \x01(\t\"[\n\x0fGetFormResponse\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12(\n\x06\x66ields\x18\x03 \x03(\x0b\x32\x18.deskstream.v1.FormField*\x88\x01\n\tCallPhase\x12\x1a\n\x16\x43\x41LL_PHASE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43\x41LL_PHASE_RINGING\x10\x01\x12\x17\n\x13\x43\x41LL_PHASE_ANSWERED\x10\x02\x12\x14\n\x10\x43\x41LL_PHASE_ENDED\x10\x03\x12\x18\n\x14\x43\x41LL_PHASE_ABANDONED\x10\x04\x32\xc9\x02\n\rIntakeService\x12\x45\n\x06Submit\x12\x1c.deskstream.v1.SubmitRequest\x1a\x1d.deskstream.v1.SubmitResponse\x12Q\n\nGetReceipt\x12 .deskstream.v1.GetReceiptRequest\x1a!.deskstream.v1.GetReceiptResponse\x12T\n\x0bReceiveHook\x12!.deskstream.v1.ReceiveHookRequest\x1a\".deskstream.v1.ReceiveHookResponse\x12H\n\x07GetForm\x12\x1d.deskstream.v1.GetFormRequest\x1a\x1e.deskstream.v1.GetFormResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTDRAFT'].fields_by_name['description']._serialized_options = b'\210\265\030\001'
   _globals['_REQUESTDRAFT'].fields_by_name['fields']._loaded_options = None
   _globals['_REQUESTDRAFT'].fields_by_name['fields']._serialized_options = b'\210\265\030\001'
+  _globals['_REQUESTDRAFT'].fields_by_name['accused']._loaded_options = None
+  _globals['_REQUESTDRAFT'].fields_by_name['accused']._serialized_options = b'\210\265\030\001'
   _globals['_CALLEVENT'].fields_by_name['caller']._loaded_options = None
   _globals['_CALLEVENT'].fields_by_name['caller']._serialized_options = b'\210\265\030\001'
   _globals['_CALLEVENT'].fields_by_name['summary']._loaded_options = None
@@ -52,48 +54,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVEHOOKREQUEST_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._loaded_options = None
   _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._serialized_options = b'8\001'
-  _globals['_CALLPHASE']._serialized_start=3217
-  _globals['_CALLPHASE']._serialized_end=3353
+  _globals['_CALLPHASE']._serialized_start=3223
+  _globals['_CALLPHASE']._serialized_end=3359
   _globals['_REQUESTDRAFT']._serialized_start=135
-  _globals['_REQUESTDRAFT']._serialized_end=785
-  _globals['_REQUESTDRAFT_FIELDSENTRY']._serialized_start=740
-  _globals['_REQUESTDRAFT_FIELDSENTRY']._serialized_end=785
-  _globals['_REQUESTRECEIVED']._serialized_start=788
-  _globals['_REQUESTRECEIVED']._serialized_end=939
-  _globals['_REQUESTREFUSED']._serialized_start=941
-  _globals['_REQUESTREFUSED']._serialized_end=1060
-  _globals['_REQUESTJOINED']._serialized_start=1062
-  _globals['_REQUESTJOINED']._serialized_end=1186
-  _globals['_FIELDFAULT']._serialized_start=1188
-  _globals['_FIELDFAULT']._serialized_end=1255
-  _globals['_CALLEVENT']._serialized_start=1258
-  _globals['_CALLEVENT']._serialized_end=1570
-  _globals['_CONTACTRECORDED']._serialized_start=1573
-  _globals['_CONTACTRECORDED']._serialized_end=2014
-  _globals['_SUBMITREQUEST']._serialized_start=2016
-  _globals['_SUBMITREQUEST']._serialized_end=2075
-  _globals['_SUBMITRESPONSE']._serialized_start=2077
-  _globals['_SUBMITRESPONSE']._serialized_end=2143
-  _globals['_GETRECEIPTREQUEST']._serialized_start=2145
-  _globals['_GETRECEIPTREQUEST']._serialized_end=2224
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=2226
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=2327
-  _globals['_RECEIVEHOOKREQUEST']._serialized_start=2330
-  _globals['_RECEIVEHOOKREQUEST']._serialized_end=2643
-  _globals['_RECEIVEHOOKREQUEST_HEADERSENTRY']._serialized_start=2551
-  _globals['_RECEIVEHOOKREQUEST_HEADERSENTRY']._serialized_end=2597
-  _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._serialized_start=2599
-  _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._serialized_end=2643
-  _globals['_RECEIVEHOOKRESPONSE']._serialized_start=2645
-  _globals['_RECEIVEHOOKRESPONSE']._serialized_end=2716
-  _globals['_GETFORMREQUEST']._serialized_start=2718
-  _globals['_GETFORMREQUEST']._serialized_end=2769
-  _globals['_FORMFIELD']._serialized_start=2772
-  _globals['_FORMFIELD']._serialized_end=3077
-  _globals['_FORMCHOICE']._serialized_start=3079
-  _globals['_FORMCHOICE']._serialized_end=3121
-  _globals['_GETFORMRESPONSE']._serialized_start=3123
-  _globals['_GETFORMRESPONSE']._serialized_end=3214
-  _globals['_INTAKESERVICE']._serialized_start=3356
-  _globals['_INTAKESERVICE']._serialized_end=3685
+  _globals['_REQUESTDRAFT']._serialized_end=791
+  _globals['_REQUESTDRAFT_FIELDSENTRY']._serialized_start=746
+  _globals['_REQUESTDRAFT_FIELDSENTRY']._serialized_end=791
+  _globals['_REQUESTRECEIVED']._serialized_start=794
+  _globals['_REQUESTRECEIVED']._serialized_end=945
+  _globals['_REQUESTREFUSED']._serialized_start=947
+  _globals['_REQUESTREFUSED']._serialized_end=1066
+  _globals['_REQUESTJOINED']._serialized_start=1068
+  _globals['_REQUESTJOINED']._serialized_end=1192
+  _globals['_FIELDFAULT']._serialized_start=1194
+  _globals['_FIELDFAULT']._serialized_end=1261
+  _globals['_CALLEVENT']._serialized_start=1264
+  _globals['_CALLEVENT']._serialized_end=1576
+  _globals['_CONTACTRECORDED']._serialized_start=1579
+  _globals['_CONTACTRECORDED']._serialized_end=2020
+  _globals['_SUBMITREQUEST']._serialized_start=2022
+  _globals['_SUBMITREQUEST']._serialized_end=2081
+  _globals['_SUBMITRESPONSE']._serialized_start=2083
+  _globals['_SUBMITRESPONSE']._serialized_end=2149
+  _globals['_GETRECEIPTREQUEST']._serialized_start=2151
+  _globals['_GETRECEIPTREQUEST']._serialized_end=2230
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=2232
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=2333
+  _globals['_RECEIVEHOOKREQUEST']._serialized_start=2336
+  _globals['_RECEIVEHOOKREQUEST']._serialized_end=2649
+  _globals['_RECEIVEHOOKREQUEST_HEADERSENTRY']._serialized_start=2557
+  _globals['_RECEIVEHOOKREQUEST_HEADERSENTRY']._serialized_end=2603
+  _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._serialized_start=2605
+  _globals['_RECEIVEHOOKREQUEST_QUERYENTRY']._serialized_end=2649
+  _globals['_RECEIVEHOOKRESPONSE']._serialized_start=2651
+  _globals['_RECEIVEHOOKRESPONSE']._serialized_end=2722
+  _globals['_GETFORMREQUEST']._serialized_start=2724
+  _globals['_GETFORMREQUEST']._serialized_end=2775
+  _globals['_FORMFIELD']._serialized_start=2778
+  _globals['_FORMFIELD']._serialized_end=3083
+  _globals['_FORMCHOICE']._serialized_start=3085
+  _globals['_FORMCHOICE']._serialized_end=3127
+  _globals['_GETFORMRESPONSE']._serialized_start=3129
+  _globals['_GETFORMRESPONSE']._serialized_end=3220
+  _globals['_INTAKESERVICE']._serialized_start=3362
+  _globals['_INTAKESERVICE']._serialized_end=3691
 # @@protoc_insertion_point(module_scope)

@@ -565,6 +565,7 @@ class TicketEvent(_message.Message):
     action: _builtins.str
     """Trigger of the lifecycle that caused it, e.g. "hand_back"."""
     reason: _builtins.str
+    """What people wrote; of a further contact what the requester said."""
     from_state: _builtins.str
     previous_digest: _builtins.bytes
     """SHA-256 of the ticket's event before this one as it was said; empty for the first (tamper-evident history, B10)."""
