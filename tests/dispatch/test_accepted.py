@@ -157,6 +157,19 @@ def test_what_went_to_the_wrong_staff_is_a_failed_dispatch_with_its_reason():
     assert replays(defect)
 
 
+def test_only_those_it_was_sent_to_reject_a_dispatch():
+    """C12: others cannot spoil the success rate of the desk, nor send away what somebody holds."""
+    tale = Tale("generic_desk", type="fault", entry="network")
+    with pytest.raises(Refused, match="the team network") as refused:
+        tale.does("g.app.one", "reject", reason="r")
+    assert refused.value.code == "forbidden"
+    tale.does("g.ren.yu", "transfer", target="g.net.one", reason="r")
+    with pytest.raises(Refused, match="g.net.one"):
+        tale.does("g.net.two", "reject", reason="r")
+    assert tale.ticket.failed_dispatches == 0
+    assert tale.does("g.net.one", "reject", reason="r").failed_dispatches == 1
+
+
 def at_the_call_centre() -> Tale:
     tale = Tale(LEVELS, type="fault", entry="infrastructure")
     tale.does("i.kang.da", "accept")

@@ -61,3 +61,16 @@ def test_every_shipped_desk_has_rules_and_words_for_them(profile):
     assert {"ticket.urged", "ticket.merged", "alert.new_fault", "alert.problem_resolved"} <= rules
     assert {"ticket.urged", "ticket.merged", "ticket.linked", "ticket.noted"} <= keys_of(profiles())
     assert told("merged", profile=profile)
+
+
+@pytest.mark.parametrize("event", ["dispatched", "graded"])
+def test_technicians_and_specialists_hear_of_an_urgent_ticket_at_once(event):
+    """C10: as it is dispatched, and when it becomes urgent on the way; of a general one they do not."""
+    where = {"profile": "generic_desk", "team": "network"}
+    people = profiles().get("generic_desk").profile.organisation.people
+    concerned = {each.id for each in people if "network" in each.teams or "specialist" in each.roles}
+    on_duty = set(told(event, grade="urgent", priority=2, **where))
+    assert on_duty
+    assert on_duty <= concerned
+    assert {"g.net.one", "g.ren.yu"} <= on_duty
+    assert told(event, grade="general", priority=3, **where) == {}

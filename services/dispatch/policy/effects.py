@@ -95,6 +95,20 @@ def _route(wish: Wish, ticket: Ticket) -> Ticket:
     return replace(ticket, routing=decision, team=decision.team, assignee=decision.assignee)
 
 
+def _count_failed_dispatch(wish: Wish, ticket: Ticket) -> Ticket:
+    """C12: only those it was sent to say that it was sent to the wrong ones."""
+    known = wish.desk.people.get(wish.caller.id)
+    teams = wish.caller.teams | frozenset(known.teams if known else ())
+    mine = holds(wish.desk, wish.caller, ticket.assignee, wish.now) if ticket.assignee else ticket.team in teams
+    if not mine:
+        raise Refused(
+            f"Ticket {ticket.number} was sent to {ticket.assignee or f'the team {ticket.team}'}; only they may "
+            f"{wish.row.action} it.",
+            code="forbidden",
+        )
+    return replace(ticket, failed_dispatches=ticket.failed_dispatches + 1)
+
+
 def _new_cycle(wish: Wish, ticket: Ticket) -> Ticket:
     """F13: milestones after "opened" start anew, records too; the old ones stay in the history."""
     kept = {name: at for name, at in ticket.milestones.items() if name in ("received", "opened")}
@@ -122,7 +136,7 @@ EFFECTS: Mapping[Effect, Callable[[Wish, Ticket], Ticket]] = {
     "route": _route,
     "count_hand_back": lambda wish, ticket: replace(ticket, hand_backs=ticket.hand_backs + 1),
     "count_dispatch": lambda wish, ticket: replace(ticket, dispatches=ticket.dispatches + 1),
-    "count_failed_dispatch": lambda wish, ticket: replace(ticket, failed_dispatches=ticket.failed_dispatches + 1),
+    "count_failed_dispatch": _count_failed_dispatch,
     "accept_as_project_manager": lambda wish, ticket: replace(ticket, project_manager=wish.caller.id),
     "new_cycle": _new_cycle,
     "path_online": lambda wish, ticket: replace(ticket, path="online"),
