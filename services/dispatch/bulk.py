@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.dispatch import model
-from services.dispatch.commands import Call, judged
+from services.dispatch.commands import Call, judged, keyed
 from services.dispatch.handlers import Desks, Said, Tickets, change
 from services.dispatch.policy import check_bounds
 from services.kernel.errors import Missing, Refused, Unavailable
@@ -66,7 +66,7 @@ class Bulk:
             if not in_time():
                 outcomes.append(Outcome(number, "left", _LATE))
                 continue
-            outcomes.append(self._one(number, command, replace(call, cause=f"act:{number}:{key}"), owed))
+            outcomes.append(self._one(number, command, replace(call, cause=keyed(call.caller, number, key)), owed))
             if len(owed) >= _TOGETHER:
                 self._tell(owed)
         self._tell(owed)

@@ -42,6 +42,11 @@ def judged(
     return decide
 
 
+def keyed(caller: model.Caller, number: str, key: str) -> str:
+    """The cause of a call with an idempotency key: a person's key is their own, nobody else's act is taken for it."""
+    return f"act:{caller.id}:{number}:{key}"
+
+
 class Commands:
     """Commands on tickets. `say` publishes with confirms and may raise Unavailable: the relay says it later then."""
 

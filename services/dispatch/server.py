@@ -13,7 +13,7 @@ from services.contracts.deskstream.v1.dispatch_pb2_grpc import (
 )
 from services.dispatch import model
 from services.dispatch.bulk import LONGEST_KEY
-from services.dispatch.commands import Call, Commands
+from services.dispatch.commands import Call, Commands, keyed
 from services.dispatch.handlers import Tickets
 from services.dispatch.policy.everywhere import STAFF
 from services.dispatch.queries import READERS, Queries
@@ -85,7 +85,7 @@ class Servicer(DispatchServiceServicer):
         if len(request.idempotency_key) > LONGEST_KEY:
             # It stays in the ticket's history.
             raise Refused(f"An idempotency_key has at most {LONGEST_KEY} characters.", field="idempotency_key")
-        key = f"act:{request.number}:{request.idempotency_key}" if request.idempotency_key else ""
+        key = keyed(_who(), request.number, request.idempotency_key) if request.idempotency_key else ""
         ticket = self._commands.act(request.number, command, self._call(key), request.expected_version)
         return pb.ActResponse(ticket=self._queries.shown_to(ticket, _who()))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 
 from eventlet.event import Event
 from nameko.extensions import Entrypoint
@@ -12,7 +14,8 @@ from services.runtime import telemetry, topology
 from services.runtime.bus_call import STOP_WITHIN, call, say_until_done
 from services.runtime.bus_saying import Saying
 from services.runtime.bus_schedule import next_due
-from services.runtime.envelope import pack
+from services.runtime.envelope import Packet, pack
+from services.runtime.message import Said
 
 _failed = telemetry.counter("deskstream_ticks_failed", "Ticks that raised, by worker and method")
 _LONGEST_PAUSE = 5.0
@@ -61,7 +64,6 @@ class Every(Entrypoint):
             # No span: twenty empty ones a second would bury the telling ones. What is said carries its ticket's trace.
             said = call(self.container, self, ())
             now = self.container.config["clock"].now()
-            packets = [pack(message, topology.TICKETS, f"deskstream/{name}", now) for message in said]
         except Unavailable as error:
             _failed.add(1, facts)
             self._log.warning("tick_failed", why=error.message, **facts)
@@ -71,5 +73,15 @@ class Every(Entrypoint):
             self._log.error("tick_failed", exc_info=error, **facts)
             return True
         # Kept in hand until said: a crash here is healed by the handler's own outbox or effect keys.
-        say_until_done(self.saying, packets, lambda: True, self._stopping)
+        say_until_done(self.saying, self._packed(said, f"deskstream/{name}", now), lambda: True, self._stopping)
         return True
+
+    def _packed(self, said: Sequence[Said], source: str, now: datetime) -> list[Packet]:
+        """What cannot travel is logged alone: the handler takes everything of its tick for said."""
+        packets: list[Packet] = []
+        for message in said:
+            try:
+                packets.append(pack(message, topology.TICKETS, source, now))
+            except Exception as error:
+                self._log.error("not_sayable", key=message.key, message=message.id, exc_info=error)
+        return packets

@@ -93,3 +93,14 @@ def test_a_call_without_bounds_is_refused_as_a_whole(numbers, key, field):
     with pytest.raises(Refused) as refused:
         Bulk(desks(), KeptTickets(), Line()).act(numbers, NOTE, call(), key, always)
     assert refused.value.field == field
+
+
+def test_one_persons_key_is_not_taken_for_anothers(tickets):
+    """Two tools that both count their calls from one: neither loses what it asked for."""
+    desk = Between(tickets, ONE)
+    bulk = Bulk(desks(), tickets, Line())
+    for who in ("li.wei", "wang.fang", "li.wei"):
+        assert bulk.act([ONE], NOTE, call(who), "1", always)[0].result == "done"
+    actors = [entry.event().actor.id for entry in tickets.load([ONE])[ONE].entries]
+    assert actors[-2:] == ["li.wei", "wang.fang"]
+    assert desk.entries(ONE) == 3
