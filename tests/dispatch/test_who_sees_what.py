@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,9 @@ from services.dispatch.commands import Commands
 from services.dispatch.handlers import Stream
 from services.dispatch.model import Caller, Command, Link
 from services.dispatch.queries import Queries, shown
+from services.dispatch.queues.queue import queue_named
 from services.dispatch.queues.views import MOST_BYTES, Views
+from services.dispatch.queues.watching import Hub, watch_queue
 from services.dispatch.search import search as searching
 from services.dispatch.search.filters import wanted
 from services.dispatch.search.search import search
@@ -177,3 +181,29 @@ def test_who_sees_nearly_nothing_is_asked_for_another_filter(crowd: Shelf, monke
     what = wanted(queues_pb2.TicketFilter(text="何洁"), need=False, open_states=OPEN)
     with pytest.raises(Refused, match="filter"):
         search(crowd.finds, what, "received", 1, "", wire.masked)
+
+
+@pytest.mark.parametrize("text", ["1 -62135596800", "1 0.5", "0 1"])
+def test_a_made_up_resume_token_does_not_make_the_desk_read_all_that_ever_changed(text: str):
+    tickets = KeptTickets()
+    token = base64.urlsafe_b64encode(text.encode()).decode()
+    with pytest.raises(Refused) as refused:
+        next(watch_queue(tickets, Hub(), queue_named("all", desks()), token, MORNING, lambda: False))
+    assert refused.value.field == "resume_token"
+
+
+@pytest.mark.parametrize("asked", [{"phone": "1380" + " " * 80}, {"number": "DS20250610-000001" + " " * 80 + "x"}])
+def test_a_long_text_is_not_looked_through_for_a_number(asked: dict[str, Any]):
+    with pytest.raises(Refused) as refused:
+        wanted(queues_pb2.TicketFilter(**asked), need=True, open_states=OPEN)
+    assert refused.value.field in asked
+
+
+def test_a_view_that_a_leader_takes_out_of_the_team_is_its_makers_again():
+    """Else it would be in the leader's list, and nobody's to change."""
+    views = Views(KeptViews(), desks())
+    shared = views.save(queues_pb2.TicketView(name="全组", team="desk"), AGENT, MORNING)
+    own = queues_pb2.TicketView(view_id=shared.view_id, version=1, name="全组")
+    views.save(own, person("wang.fang"), MORNING)
+    assert [view.view_id for view in views.seen_by(AGENT)] == [shared.view_id]
+    assert not views.seen_by(person("wang.fang"))

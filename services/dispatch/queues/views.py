@@ -65,7 +65,9 @@ class Views:
     def save(self, view: queues_pb2.TicketView, caller: model.Caller, now: datetime) -> queues_pb2.TicketView:
         """A new view, or the next version of one; Refused names the field."""
         self._check(view, caller)
-        owner = f"team:{view.team}" if view.team else f"person:{caller.id}"
+        before = self._mine(view.view_id, caller) if view.view_id else None
+        # A leader who takes a view out of the team gives it back to who made it.
+        owner = f"team:{view.team}" if view.team else f"person:{before.owner if before else caller.id}"
         made = queues_pb2.TicketView()
         made.CopyFrom(view)
         made.name = " ".join(view.name.split())
@@ -75,11 +77,10 @@ class Views:
             raise Refused(f'There is a view "{made.name}" already; choose another name.', field="name")
         if len(others) >= MOST_VIEWS:
             raise Refused(f"There are {MOST_VIEWS} views already; delete one first.", field="name")
-        if not view.view_id:
+        if before is None:
             made.view_id, made.owner, made.version = uuid4().hex, caller.id, 1
             self._kept.insert(owner, made)
             return made
-        before = self._mine(view.view_id, caller)
         made.owner, made.version = before.owner, before.version + 1
         if view.version != before.version or not self._kept.replace(owner, made):
             raise Refused(f'The view "{before.name}" has changed meanwhile; load it and change it again.', code="stale")

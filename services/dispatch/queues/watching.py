@@ -23,6 +23,9 @@ OVERLAP = timedelta(seconds=90)
 """A resumed watcher is told again what changed this long before its token: writers' clocks differ, and a change is
 written before it is said."""
 
+RESUMABLE = timedelta(days=7)
+"""Of an older token all that ever changed would have to be read."""
+
 Kind = Literal["present", "left", "caught_up"]
 
 
@@ -105,6 +108,8 @@ def watch_queue(
     `listen` returns once the hub hears the stream: what changes while the queue is being read must not be missed.
     """
     since, whole_told = _read(token) if token else (None, False)
+    if since is not None and now - since > RESUMABLE:
+        raise Refused("This resume token is more than a week old; watch again without one.", field="resume_token")
     watch = hub.join()
     try:
         listen()

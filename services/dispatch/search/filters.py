@@ -183,14 +183,16 @@ def _text(name: str, text: str) -> list[str]:
 def _phone(text: str) -> str:
     if not text:
         return ""
-    found = digits(text)
-    if not 4 <= len(found) <= 20:
+    found = digits(text[: LONGEST_VALUE + 1])
+    if len(text) > LONGEST_VALUE or not 4 <= len(found) <= 20:
         raise Refused("Give a telephone number, or its last digits, at least four.", field="phone")
     return found
 
 
 def _number(text: str) -> tuple[str, str, str]:
     """(how the number must begin, the whole number, term to look up)."""
+    if len(text) > LONGEST_VALUE:
+        raise Refused(f"A number has at most {LONGEST_VALUE} characters; name one ticket.", field="number")
     number = plain(text)
     if not number:
         return "", "", ""
