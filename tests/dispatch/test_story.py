@@ -218,7 +218,7 @@ def test_a_generic_desk_dispatches_by_rule_on_arrival():
     assert (tale.ticket.state, tale.ticket.assignee) == ("accepted", "g.net.one")
     tale.does("g.net.one", "begin")
     tale.does("g.net.one", "resolve", solution="换交换机", steps="更换", remaining="无")
-    tale.does("g.ren.yu", "tell_result")
+    tale.does("g.ren.yu", "tell_result", summary="已恢复")
     assert tale.does("g.ren.yu", "close").state == "closed"
 
 

@@ -19,7 +19,6 @@ from services.contracts.deskstream.v1.dispatch_pb2 import (
     ExplainRequest,
     GetHistoryRequest,
     GetHistoryResponse,
-    GetTicketRequest,
 )
 from services.contracts.deskstream.v1.intake_pb2 import RequestDraft
 from services.contracts.deskstream.v1.ticket_pb2 import Phase, Ticket
@@ -216,9 +215,8 @@ class Day(Morning):
         engineer.act(number, "accept")
         engineer.act(number, "begin")
         engineer.act(number, "resolve", solution="更换端口", steps="检查；更换", remaining="无")
-        for action in ("tell_result", "close"):
-            if action in desk.dispatch.GetTicket(GetTicketRequest(number=number)).actions:
-                desk.act(number, action)
+        desk.act(number, "tell_result", summary="已更换端口，网络恢复", way="phone")
+        desk.act(number, "close")
 
     def history(self, number: str) -> list[str]:
         """What happened to a ticket in words, a line each (B9)."""
