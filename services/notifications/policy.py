@@ -73,7 +73,7 @@ def addressed(
             for recipient in recipients(name, facts, people, on_duty):
                 # Somebody without an address for the rule's ways is told by another rather than not at all.
                 ways = [way for way in rule.ways if recipient.addresses.get(way)] or list(recipient.addresses)[:1]
-                accused = recipient.staff and recipient.id == facts.accused
+                accused = recipient.staff and facts.accused and facts.accused in (recipient.id, recipient.name)
                 if not ways or accused or recipient.id in told or len(told) >= MOST_RECIPIENTS:
                     continue
                 told.add(recipient.id)
