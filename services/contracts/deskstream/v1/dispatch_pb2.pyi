@@ -111,7 +111,7 @@ class ActRequest(_message.Message):
     target: _builtins.str
     """Person or team the action names (assign, reassign, dispatch)."""
     idempotency_key: _builtins.str
-    """Client-chosen key: the same key on the same ticket acts once."""
+    """Client-chosen key: the same key of the same person on the same ticket acts once."""
     @_builtins.property
     def values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values the action sets: solution, steps, remaining, workaround, grade, type, entry, project, or an extra field."""
