@@ -12,6 +12,7 @@ from services.dispatch.queues.queue import queue_named
 from services.kernel.errors import Refused
 from tests.dispatch.linked import ONE, TWO, Between
 from tests.dispatch.test_flows import LEVELS, replays
+from tests.dispatch.test_flows_stories import called
 from tests.dispatch.test_merging import alerts
 from tests.dispatch.world import MORNING, PROFILES, KeptTickets, Tale, desk, desks, person
 
@@ -244,3 +245,22 @@ def test_the_requester_of_a_merged_ticket_hears_of_the_result_once_the_desk_has_
     between.does("li.wei", TWO, "confirm")
     between.settle()
     assert alerts(between, ONE).count("merged_resolved") == 1
+
+
+@pytest.mark.parametrize("once", ["rejected", "reopened"])
+def test_what_comes_back_to_the_desk_is_coordinated_at_the_desk(once: str):
+    """C1, C4, C21: nobody is at work on it before it is dispatched, accepted and assigned anew."""
+    if once == "rejected":
+        tale = Tale()
+        tale.does("li.wei", "dispatch", reason="现场断电")
+        tale.does("zhang.qiang", "reject", reason="不是本项目")
+    else:
+        tale = Tale().to_engineer()
+        tale.does("huang.lei", "resolve", **SOLVED)
+        tale.does("zhang.qiang", "confirm_completion")
+        tale.does("li.wei", "confirm")
+        called(tale, "unsolved")
+    tale.does("li.wei", "try_online")
+    tale.does("li.wei", "need_resources", reason="需要厂商")
+    assert tale.does("chen.jing", "coordinate", reason="厂商可远程").state == "online_support"
+    assert tale.does("li.wei", "dispatch", project="erp").path == "dispatched"
