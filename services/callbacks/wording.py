@@ -61,6 +61,7 @@ def brief_of(ticket: ticket_pb2.Ticket) -> bytes:
         state=ticket.state,
         type=ticket.type,
         path=ticket.path,
+        accused=ticket.accused,
     ).SerializeToString()
 
 
@@ -87,6 +88,7 @@ def brief_of_owed(ticket: ticket_pb2.Ticket) -> bytes:
         title=f"{ticket.number} {ticket.title}".strip(),
         channel=ticket.channel,
         priority=ticket.priority,
+        accused=ticket.accused,
         requester=common_pb2.Requester(name=who.name, phone=who.phone, im=who.im, language=who.language),
     ).SerializeToString()
 

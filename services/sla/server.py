@@ -122,4 +122,5 @@ def _nameless(brief: pb.TicketBrief) -> pb.TicketBrief:
     """A list of limits needs nobody's name or address (P1)."""
     for field in ("name", "email"):
         brief.requester.ClearField(field)
+    brief.ClearField("accused")
     return brief

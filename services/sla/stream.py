@@ -231,6 +231,7 @@ def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
         state=ticket.state,
         type=ticket.type,
         path=ticket.path,
+        accused=ticket.accused,
     )
 
 

@@ -42,7 +42,7 @@ def queries(tickets, **said) -> Queries:
 
 
 def test_requesters_see_their_ticket_without_the_inside_of_the_desk(tickets):
-    """C2: neither rules for other customers nor why whom was chosen, in the ticket and in its history."""
+    """C2, P1: neither rules for other customers nor why whom was chosen, in the ticket and in its history."""
     asks = queries(tickets)
     decision = asks.ticket(NUMBER, REQUESTER, MORNING).ticket.routing
     assert (decision.rule, decision.team) == ("desk_first", "desk")

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
+from services.callbacks.wording import brief_of as callback_brief
+from services.callbacks.wording import brief_of_owed as owed_brief
+from services.contracts.deskstream.v1 import callbacks_pb2, common_pb2, sla_pb2, ticket_pb2
 from services.notifications import facts as reading
 from services.notifications.handlers import settle
 from services.notifications.model import Result
 from services.runtime.message import Heard, Said
+from services.sla.stream import _brief as sla_brief
 from tests.notifications.world import (
     NOON,
     NUMBER,
@@ -155,6 +158,24 @@ def test_the_person_complained_about_is_not_told(named: str):
     """P12, C28: whichever way the requester names them; most write a name."""
     engineer = next(p for p in _people() if "engineer" in p.roles and p.addresses)
     assert told(on_ticket("assigned", assignee=engineer.id, accused=getattr(engineer, named))) == []
+
+
+def test_nor_when_its_clock_or_its_callback_speaks():
+    """P12, C28: limits and callbacks of a complaint are news of it, too."""
+    due = callback_due().decode(callbacks_pb2.CallbackEvent)
+    raised = sla_pb2.EscalationEvent(ticket=brief(), role="desk_manager")
+    for key, body, about in (("callback.due", due, due.task.ticket), ("escalation.raised", raised, raised.ticket)):
+        before = {one.recipient for one in told(Said(key, body, "e", time=NOON).as_heard())}
+        named = next(person for person in _people() if person.id in before)
+        about.accused = named.name
+        assert {one.recipient for one in told(Said(key, body, "e", time=NOON).as_heard())} == before - {named.id}
+
+
+def test_limits_and_callbacks_know_whom_a_complaint_is_about():
+    """C28: what they say of a ticket carries it to whoever tells people."""
+    about = ticket(accused="李伟")
+    for brief_made in (callback_brief(about), owed_brief(about), sla_brief(about).SerializeToString()):
+        assert sla_pb2.TicketBrief.FromString(brief_made).accused == "李伟"
 
 
 def test_an_event_without_a_rule_is_passed_over_before_it_is_decoded(monkeypatch):

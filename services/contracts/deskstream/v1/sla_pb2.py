@@ -26,43 +26,45 @@ from services.contracts.deskstream.v1 import common_pb2 as deskstream_dot_v1_dot
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x65skstream/v1/sla.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x02\n\x0bTicketBrief\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05grade\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x0c\n\x04team\x18\x06 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x07 \x01(\t\x12\x17\n\x0fproject_manager\x18\x08 \x01(\t\x12\x0f\n\x07project\x18\t \x01(\t\x12\'\n\x07\x63hannel\x18\n \x01(\x0e\x32\x16.deskstream.v1.Channel\x12+\n\trequester\x18\x0b \x01(\x0b\x32\x18.deskstream.v1.Requester\x12\r\n\x05state\x18\x0c \x01(\t\x12\x0c\n\x04type\x18\r \x01(\t\x12\x0c\n\x04path\x18\x0e \x01(\t\"\xd2\x02\n\nClockState\x12\r\n\x05\x63lock\x18\x01 \x01(\t\x12\r\n\x05\x63ycle\x18\x02 \x01(\x05\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x12*\n\x06status\x18\x04 \x01(\x0e\x32\x1a.deskstream.v1.ClockStatus\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstopped_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlimit_seconds\x18\x08 \x01(\x03\x12\x14\n\x0cused_seconds\x18\t \x01(\x03\x12\x10\n\x08\x63\x61lendar\x18\n \x01(\t\x12\r\n\x05grade\x18\x0b \x01(\t\x12\x0c\n\x04note\x18\x0c \x01(\t\"\xab\x02\n\x08SlaEvent\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12\x16\n\x0eticket_version\x18\x02 \x01(\x03\x12(\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x19.deskstream.v1.ClockState\x12)\n\x06\x63locks\x18\x04 \x03(\x0b\x32\x19.deskstream.v1.ClockState\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66raction\x18\x07 \x01(\x01\x12\x0e\n\x06notify\x18\x08 \x03(\t\x12\x10\n\x08revision\x18\t \x01(\x03\"\x92\x02\n\x0f\x45scalationEvent\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12\x15\n\rescalation_id\x18\x02 \x01(\t\x12\r\n\x05\x63lock\x18\x03 \x01(\t\x12\x0c\n\x04rung\x18\x04 \x01(\x05\x12\x0c\n\x04role\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x0f\x61\x63knowledged_by\x18\x08 \x01(\x0b\x32\x14.deskstream.v1.Actor\x12\x0e\n\x06reason\x18\t \x01(\t\"\"\n\x10GetClocksRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"n\n\x11GetClocksResponse\x12)\n\x06\x63locks\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.ClockState\x12.\n\x0b\x65scalations\x18\x02 \x03(\x0b\x32\x19.deskstream.v1.Escalation\"\x8e\x02\n\nEscalation\x12\x15\n\rescalation_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\r\n\x05\x63lock\x18\x03 \x01(\t\x12\x0c\n\x04rung\x18\x04 \x01(\x05\x12\x0c\n\x04role\x18\x05 \x01(\t\x12-\n\traised_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61\x63knowledged\x18\x08 \x01(\x08\x12-\n\x0f\x61\x63knowledged_by\x18\t \x01(\x0b\x32\x14.deskstream.v1.Actor\x12\r\n\x05\x65nded\x18\n \x01(\x08\"L\n\x11ListAtRiskRequest\x12\x16\n\x0ewithin_seconds\x18\x01 \x01(\x03\x12\x0c\n\x04team\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"y\n\x06\x41tRisk\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12(\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x19.deskstream.v1.ClockState\x12\x19\n\x11remaining_seconds\x18\x03 \x01(\x03\":\n\x12ListAtRiskResponse\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.deskstream.v1.AtRisk\"r\n\x16PreviewDeadlineRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05\x63lock\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x17PreviewDeadlineResponse\x12*\n\x06\x64ue_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63\x61lendar\x18\x02 \x01(\t\x12\x15\n\rlimit_seconds\x18\x03 \x01(\x03\x12\x15\n\rcovered_until\x18\x04 \x01(\t\";\n\x12\x41\x63knowledgeRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"D\n\x13\x41\x63knowledgeResponse\x12-\n\nescalation\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.Escalation*\xc6\x01\n\x0b\x43lockStatus\x12\x1c\n\x18\x43LOCK_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LOCK_STATUS_RUNNING\x10\x01\x12\x17\n\x13\x43LOCK_STATUS_PAUSED\x10\x02\x12\x14\n\x10\x43LOCK_STATUS_MET\x10\x03\x12\x19\n\x15\x43LOCK_STATUS_BREACHED\x10\x04\x12\x19\n\x15\x43LOCK_STATUS_MET_LATE\x10\x05\x12\x1a\n\x16\x43LOCK_STATUS_CANCELLED\x10\x06\x32\xe7\x02\n\nSlaService\x12N\n\tGetClocks\x12\x1f.deskstream.v1.GetClocksRequest\x1a .deskstream.v1.GetClocksResponse\x12Q\n\nListAtRisk\x12 .deskstream.v1.ListAtRiskRequest\x1a!.deskstream.v1.ListAtRiskResponse\x12`\n\x0fPreviewDeadline\x12%.deskstream.v1.PreviewDeadlineRequest\x1a&.deskstream.v1.PreviewDeadlineResponse\x12T\n\x0b\x41\x63knowledge\x12!.deskstream.v1.AcknowledgeRequest\x1a\".deskstream.v1.AcknowledgeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64\x65skstream/v1/sla.proto\x12\rdeskstream.v1\x1a\x1a\x64\x65skstream/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x02\n\x0bTicketBrief\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\r\n\x05grade\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x0c\n\x04team\x18\x06 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x07 \x01(\t\x12\x17\n\x0fproject_manager\x18\x08 \x01(\t\x12\x0f\n\x07project\x18\t \x01(\t\x12\'\n\x07\x63hannel\x18\n \x01(\x0e\x32\x16.deskstream.v1.Channel\x12+\n\trequester\x18\x0b \x01(\x0b\x32\x18.deskstream.v1.Requester\x12\r\n\x05state\x18\x0c \x01(\t\x12\x0c\n\x04type\x18\r \x01(\t\x12\x0c\n\x04path\x18\x0e \x01(\t\x12\x15\n\x07\x61\x63\x63used\x18\x0f \x01(\tB\x04\x88\xb5\x18\x01\"\xd2\x02\n\nClockState\x12\r\n\x05\x63lock\x18\x01 \x01(\t\x12\r\n\x05\x63ycle\x18\x02 \x01(\x05\x12\x12\n\ngeneration\x18\x03 \x01(\x05\x12*\n\x06status\x18\x04 \x01(\x0e\x32\x1a.deskstream.v1.ClockStatus\x12.\n\nstarted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstopped_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rlimit_seconds\x18\x08 \x01(\x03\x12\x14\n\x0cused_seconds\x18\t \x01(\x03\x12\x10\n\x08\x63\x61lendar\x18\n \x01(\t\x12\r\n\x05grade\x18\x0b \x01(\t\x12\x0c\n\x04note\x18\x0c \x01(\t\"\xab\x02\n\x08SlaEvent\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12\x16\n\x0eticket_version\x18\x02 \x01(\x03\x12(\n\x05\x63lock\x18\x03 \x01(\x0b\x32\x19.deskstream.v1.ClockState\x12)\n\x06\x63locks\x18\x04 \x03(\x0b\x32\x19.deskstream.v1.ClockState\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66raction\x18\x07 \x01(\x01\x12\x0e\n\x06notify\x18\x08 \x03(\t\x12\x10\n\x08revision\x18\t \x01(\x03\"\x92\x02\n\x0f\x45scalationEvent\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12\x15\n\rescalation_id\x18\x02 \x01(\t\x12\r\n\x05\x63lock\x18\x03 \x01(\t\x12\x0c\n\x04rung\x18\x04 \x01(\x05\x12\x0c\n\x04role\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x0f\x61\x63knowledged_by\x18\x08 \x01(\x0b\x32\x14.deskstream.v1.Actor\x12\x0e\n\x06reason\x18\t \x01(\t\"\"\n\x10GetClocksRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"n\n\x11GetClocksResponse\x12)\n\x06\x63locks\x18\x01 \x03(\x0b\x32\x19.deskstream.v1.ClockState\x12.\n\x0b\x65scalations\x18\x02 \x03(\x0b\x32\x19.deskstream.v1.Escalation\"\x8e\x02\n\nEscalation\x12\x15\n\rescalation_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\r\n\x05\x63lock\x18\x03 \x01(\t\x12\x0c\n\x04rung\x18\x04 \x01(\x05\x12\x0c\n\x04role\x18\x05 \x01(\t\x12-\n\traised_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07next_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x61\x63knowledged\x18\x08 \x01(\x08\x12-\n\x0f\x61\x63knowledged_by\x18\t \x01(\x0b\x32\x14.deskstream.v1.Actor\x12\r\n\x05\x65nded\x18\n \x01(\x08\"L\n\x11ListAtRiskRequest\x12\x16\n\x0ewithin_seconds\x18\x01 \x01(\x03\x12\x0c\n\x04team\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\"y\n\x06\x41tRisk\x12*\n\x06ticket\x18\x01 \x01(\x0b\x32\x1a.deskstream.v1.TicketBrief\x12(\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x19.deskstream.v1.ClockState\x12\x19\n\x11remaining_seconds\x18\x03 \x01(\x03\":\n\x12ListAtRiskResponse\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.deskstream.v1.AtRisk\"r\n\x16PreviewDeadlineRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\x12\r\n\x05\x63lock\x18\x02 \x01(\t\x12\r\n\x05grade\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x17PreviewDeadlineResponse\x12*\n\x06\x64ue_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x63\x61lendar\x18\x02 \x01(\t\x12\x15\n\rlimit_seconds\x18\x03 \x01(\x03\x12\x15\n\rcovered_until\x18\x04 \x01(\t\";\n\x12\x41\x63knowledgeRequest\x12\x15\n\rescalation_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"D\n\x13\x41\x63knowledgeResponse\x12-\n\nescalation\x18\x01 \x01(\x0b\x32\x19.deskstream.v1.Escalation*\xc6\x01\n\x0b\x43lockStatus\x12\x1c\n\x18\x43LOCK_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43LOCK_STATUS_RUNNING\x10\x01\x12\x17\n\x13\x43LOCK_STATUS_PAUSED\x10\x02\x12\x14\n\x10\x43LOCK_STATUS_MET\x10\x03\x12\x19\n\x15\x43LOCK_STATUS_BREACHED\x10\x04\x12\x19\n\x15\x43LOCK_STATUS_MET_LATE\x10\x05\x12\x1a\n\x16\x43LOCK_STATUS_CANCELLED\x10\x06\x32\xe7\x02\n\nSlaService\x12N\n\tGetClocks\x12\x1f.deskstream.v1.GetClocksRequest\x1a .deskstream.v1.GetClocksResponse\x12Q\n\nListAtRisk\x12 .deskstream.v1.ListAtRiskRequest\x1a!.deskstream.v1.ListAtRiskResponse\x12`\n\x0fPreviewDeadline\x12%.deskstream.v1.PreviewDeadlineRequest\x1a&.deskstream.v1.PreviewDeadlineResponse\x12T\n\x0b\x41\x63knowledge\x12!.deskstream.v1.AcknowledgeRequest\x1a\".deskstream.v1.AcknowledgeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'deskstream.v1.sla_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CLOCKSTATUS']._serialized_start=2389
-  _globals['_CLOCKSTATUS']._serialized_end=2587
+  _globals['_TICKETBRIEF'].fields_by_name['accused']._loaded_options = None
+  _globals['_TICKETBRIEF'].fields_by_name['accused']._serialized_options = b'\210\265\030\001'
+  _globals['_CLOCKSTATUS']._serialized_start=2412
+  _globals['_CLOCKSTATUS']._serialized_end=2610
   _globals['_TICKETBRIEF']._serialized_start=104
-  _globals['_TICKETBRIEF']._serialized_end=401
-  _globals['_CLOCKSTATE']._serialized_start=404
-  _globals['_CLOCKSTATE']._serialized_end=742
-  _globals['_SLAEVENT']._serialized_start=745
-  _globals['_SLAEVENT']._serialized_end=1044
-  _globals['_ESCALATIONEVENT']._serialized_start=1047
-  _globals['_ESCALATIONEVENT']._serialized_end=1321
-  _globals['_GETCLOCKSREQUEST']._serialized_start=1323
-  _globals['_GETCLOCKSREQUEST']._serialized_end=1357
-  _globals['_GETCLOCKSRESPONSE']._serialized_start=1359
-  _globals['_GETCLOCKSRESPONSE']._serialized_end=1469
-  _globals['_ESCALATION']._serialized_start=1472
-  _globals['_ESCALATION']._serialized_end=1742
-  _globals['_LISTATRISKREQUEST']._serialized_start=1744
-  _globals['_LISTATRISKREQUEST']._serialized_end=1820
-  _globals['_ATRISK']._serialized_start=1822
-  _globals['_ATRISK']._serialized_end=1943
-  _globals['_LISTATRISKRESPONSE']._serialized_start=1945
-  _globals['_LISTATRISKRESPONSE']._serialized_end=2003
-  _globals['_PREVIEWDEADLINEREQUEST']._serialized_start=2005
-  _globals['_PREVIEWDEADLINEREQUEST']._serialized_end=2119
-  _globals['_PREVIEWDEADLINERESPONSE']._serialized_start=2122
-  _globals['_PREVIEWDEADLINERESPONSE']._serialized_end=2255
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=2257
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=2316
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=2318
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=2386
-  _globals['_SLASERVICE']._serialized_start=2590
-  _globals['_SLASERVICE']._serialized_end=2949
+  _globals['_TICKETBRIEF']._serialized_end=424
+  _globals['_CLOCKSTATE']._serialized_start=427
+  _globals['_CLOCKSTATE']._serialized_end=765
+  _globals['_SLAEVENT']._serialized_start=768
+  _globals['_SLAEVENT']._serialized_end=1067
+  _globals['_ESCALATIONEVENT']._serialized_start=1070
+  _globals['_ESCALATIONEVENT']._serialized_end=1344
+  _globals['_GETCLOCKSREQUEST']._serialized_start=1346
+  _globals['_GETCLOCKSREQUEST']._serialized_end=1380
+  _globals['_GETCLOCKSRESPONSE']._serialized_start=1382
+  _globals['_GETCLOCKSRESPONSE']._serialized_end=1492
+  _globals['_ESCALATION']._serialized_start=1495
+  _globals['_ESCALATION']._serialized_end=1765
+  _globals['_LISTATRISKREQUEST']._serialized_start=1767
+  _globals['_LISTATRISKREQUEST']._serialized_end=1843
+  _globals['_ATRISK']._serialized_start=1845
+  _globals['_ATRISK']._serialized_end=1966
+  _globals['_LISTATRISKRESPONSE']._serialized_start=1968
+  _globals['_LISTATRISKRESPONSE']._serialized_end=2026
+  _globals['_PREVIEWDEADLINEREQUEST']._serialized_start=2028
+  _globals['_PREVIEWDEADLINEREQUEST']._serialized_end=2142
+  _globals['_PREVIEWDEADLINERESPONSE']._serialized_start=2145
+  _globals['_PREVIEWDEADLINERESPONSE']._serialized_end=2278
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=2280
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=2339
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=2341
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=2409
+  _globals['_SLASERVICE']._serialized_start=2613
+  _globals['_SLASERVICE']._serialized_end=2972
 # @@protoc_insertion_point(module_scope)

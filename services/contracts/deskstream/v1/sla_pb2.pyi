@@ -68,6 +68,7 @@ class TicketBrief(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    ACCUSED_FIELD_NUMBER: _builtins.int
     number: _builtins.str
     profile: _builtins.str
     title: _builtins.str
@@ -82,6 +83,8 @@ class TicketBrief(_message.Message):
     type: _builtins.str
     path: _builtins.str
     """"online" or "dispatched", as on the ticket; rules of notices look at it."""
+    accused: _builtins.str
+    """Whom a complaint is about, as on the ticket: nobody may be told of a complaint against themselves (C28)."""
     @_builtins.property
     def requester(self) -> _common_pb2.Requester: ...
     def __init__(
@@ -101,10 +104,11 @@ class TicketBrief(_message.Message):
         state: _builtins.str = ...,
         type: _builtins.str = ...,
         path: _builtins.str = ...,
+        accused: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["requester", b"requester"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "channel", b"channel", "grade", b"grade", "number", b"number", "path", b"path", "priority", b"priority", "profile", b"profile", "project", b"project", "project_manager", b"project_manager", "requester", b"requester", "state", b"state", "team", b"team", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "assignee", b"assignee", "channel", b"channel", "grade", b"grade", "number", b"number", "path", b"path", "priority", b"priority", "profile", b"profile", "project", b"project", "project_manager", b"project_manager", "requester", b"requester", "state", b"state", "team", b"team", "title", b"title", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
