@@ -26,6 +26,8 @@ from services.runtime.message import Said, event_id
 
 _ACTOR = "service:directory"
 _TRIES = 10
+_LONGEST_LEAVE = 13
+"""Months back in which a leave may have begun: one of 366 days touches so many after its own."""
 
 
 class ToldDuties(Protocol):
@@ -104,12 +106,21 @@ class DutyBoard:
 
     def _table(self, loaded: LoadedProfile, now: datetime) -> DutyTable:
         month = this_month(loaded, now)
-        books = [self._books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
-        return duty_table(loaded, books)
+        return _around(loaded, self._books, month)
 
 
-def duty_table(loaded: LoadedProfile, books: Sequence[Book]) -> DutyTable:
-    """The duty of the filed months among books that follow one another; the first only brings over what runs on."""
+def _around(loaded: LoadedProfile, books: Books, month: str) -> DutyTable:
+    """The duty from a month's begin on to the end of the next. A leave lies in the book of the month it begins in."""
+    beside = [books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
+    before = [policy.month_after(month, step) for step in range(-_LONGEST_LEAVE, -1)]
+    return duty_table(loaded, beside, books.requests(loaded.name, before))
+
+
+def duty_table(loaded: LoadedProfile, books: Sequence[Book], earlier: Sequence[Request] = ()) -> DutyTable:
+    """The duty of the filed months among books that follow one another; the first only brings over what runs on.
+
+    `earlier`: requests of the months before, for a long leave runs on, too.
+    """
     profile, times = loaded.profile, ShiftTimes(loaded.profile)
     members = {member.person for pattern in rules_of(profile).patterns for member in pattern.members}
     begin, _ = bounds(times.zone, books[1].year, books[1].number)
@@ -131,8 +142,7 @@ def duty_table(loaded: LoadedProfile, books: Sequence[Book]) -> DutyTable:
         stints.update(Stint(person, max(start, first), end) for person, start, end in spans if end > first)
     away = [
         Away(each.person, each.start, each.end, each.other)
-        for book in books
-        for each in book.requests
+        for each in (*earlier, *(each for book in books for each in book.requests))
         if each.kind == "leave" and each.state == "approved" and each.end > begin
     ]
     ordered = sorted(stints, key=lambda each: (each.start, each.person, each.end))
@@ -144,9 +154,8 @@ def roster_at(loaded: LoadedProfile, books: Books, at: datetime, now: datetime) 
     month, here = this_month(loaded, at), this_month(loaded, now)
     if loaded.profile.roster is None or month in (here, policy.month_after(here)):
         return loaded.roster
-    beside = [books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
     other = Roster(loaded.profile, loaded.calendars)
-    other.adopt(replace(duty_table(loaded, beside), version=1))
+    other.adopt(replace(_around(loaded, books, month), version=1))
     return other
 
 

@@ -10,11 +10,12 @@ from mongoengine import Document, DynamicDocument, IntField, StringField
 from pydantic import TypeAdapter
 from pymongo.database import Database
 
-from services.directory.roster_model import Book, Handover, LogEntry, ToldDuty
+from services.directory.roster_model import Book, Handover, LogEntry, Request, ToldDuty
 from services.runtime.duty_feed import COLLECTION
 from services.runtime.mongo import Row, available, insert_new, swap
 
 _BOOK = TypeAdapter(Book)
+_REQUESTS = TypeAdapter(tuple[Request, ...])
 _HANDOVER = TypeAdapter(Handover)
 _ENTRY = TypeAdapter(LogEntry)
 _MOST = 500
@@ -72,6 +73,12 @@ class MongoRosters:
         with available():
             row = self._books.find_one({"_id": f"{profile}/{month}"})
         return _BOOK.validate_python(row["book"]) if row else Book(profile, month)
+
+    def requests(self, profile: str, months: Sequence[str]) -> Sequence[Request]:
+        wanted = {"_id": {"$in": [f"{profile}/{month}" for month in months]}}
+        with available():
+            rows = sorted(self._books.find(wanted, {"book.requests": 1}), key=lambda row: str(row["_id"]))
+        return [each for row in rows for each in _REQUESTS.validate_python(row["book"].get("requests", ()))]
 
     def swap(self, seen: Book, new: Book) -> bool:
         key, row = f"{new.profile}/{new.month}", {"v": new.version, "book": _BOOK.dump_python(new, mode="json")}

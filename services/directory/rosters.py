@@ -28,6 +28,8 @@ class Books(Protocol):
 
     def book(self, profile: str, month: str) -> Book: ...
     def swap(self, seen: Book, new: Book) -> bool: ...
+    def requests(self, profile: str, months: Sequence[str]) -> Sequence[Request]:
+        """Requests of these months, without the rest of the books."""
 
 
 class Rosters:

@@ -51,6 +51,9 @@ class FakeRosters:
             self._books[new.profile, new.month] = new
             return True
 
+    def requests(self, profile: str, months: Sequence[str]) -> Sequence[Request]:
+        return [each for month in sorted(months) for each in self.book(profile, month).requests]
+
     def duty(self, profile: str) -> ToldDuty | None:
         return self._duty.get(profile)
 
