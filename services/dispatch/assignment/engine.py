@@ -166,9 +166,9 @@ class Assigning:
         decided: dict[str, list[Given]] = {}
         for standing in self._store.overdue(now, sorted(self._desks), AT_ONCE):
             ticket = standing.ticket()
-            desk = self._desks[ticket.profile]
+            desk = self._desks.get(ticket.profile)
             pool = self._pool_of.get((ticket.profile, ticket.team))
-            if pool is not None and pool.name not in names:
+            if desk is None or (pool is not None and pool.name not in names):
                 continue
             event = overdue(desk, ticket, now)
             if event is None or pool is None:
