@@ -141,7 +141,7 @@ def test_what_went_to_the_wrong_staff_is_a_failed_dispatch_with_its_reason():
     with pytest.raises(Refused, match="a reason"):
         tale.does("i.kang.da", "reject")
     ticket = tale.does("i.kang.da", "reject", reason="业务规则问题")
-    assert (ticket.state, ticket.dispatches, ticket.failed_dispatches) == ("classified", 1, 1)
+    assert (ticket.state, ticket.team, ticket.dispatches, ticket.failed_dispatches) == ("classified", "desk", 1, 1)
     assert (tale.events[-1].name, tale.events[-1].reason) == ("rejected", "业务规则问题")
     assert "dispatched" not in ticket.milestones
     tale.does("i.he.xin", "update", entry="business_system")
@@ -168,7 +168,8 @@ def test_only_those_it_was_sent_to_reject_a_dispatch():
     with pytest.raises(Refused, match=r"g\.net\.one"):
         tale.does("g.net.two", "reject", reason="r")
     assert tale.ticket.failed_dispatches == 0
-    assert tale.does("g.net.one", "reject", reason="r").failed_dispatches == 1
+    ticket = tale.does("g.net.one", "reject", reason="r")
+    assert (ticket.failed_dispatches, ticket.team, ticket.assignee) == (1, "desk", ""), "it is the desk's again"
 
 
 def at_the_call_centre() -> Tale:
