@@ -26,8 +26,6 @@ from services.runtime.message import Said, event_id
 
 _ACTOR = "service:directory"
 _TRIES = 10
-_LONGEST_LEAVE = 13
-"""Months back in which a leave may have begun: one of 366 days touches so many after its own."""
 
 
 class ToldDuties(Protocol):
@@ -112,8 +110,7 @@ class DutyBoard:
 def _around(loaded: LoadedProfile, books: Books, month: str) -> DutyTable:
     """The duty from a month's begin on to the end of the next. A leave lies in the book of the month it begins in."""
     beside = [books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
-    before = [policy.month_after(month, step) for step in range(-_LONGEST_LEAVE, -1)]
-    return duty_table(loaded, beside, books.requests(loaded.name, before))
+    return duty_table(loaded, beside, books.requests(loaded.name, policy.months_of_leave(month)))
 
 
 def duty_table(loaded: LoadedProfile, books: Sequence[Book], earlier: Sequence[Request] = ()) -> DutyTable:

@@ -10,7 +10,7 @@ from typing import Protocol
 from icalendar import Calendar, Event
 
 from services.directory import roster_policy as policy
-from services.directory.roster_model import Book
+from services.directory.roster_model import Book, Request
 from services.directory.roster_months import this_month
 from services.directory.rosters import Books, Rosters
 from services.kernel.errors import Refused, Unavailable
@@ -77,7 +77,8 @@ class Feeds:
         wanted = {each.id for each in loaded.lookups.members(team)} if team else {person}
         month = this_month(loaded, now)
         books = [self._books.book(loaded.name, policy.month_after(month, step)) for step in (-1, 0, 1)]
-        return as_ics(loaded, books, wanted, now)
+        earlier = self._books.requests(loaded.name, policy.months_of_leave(month))
+        return as_ics(loaded, books, wanted, now, earlier)
 
     def _end(self, who: str) -> None:
         for _ in range(_TRIES):
@@ -92,7 +93,9 @@ def _may_see(loaded: LoadedProfile, who: str, team: str) -> bool:
     return not team or team in loaded.lookups.people[who].teams or (known is not None and known.lead == who)
 
 
-def as_ics(loaded: LoadedProfile, books: Sequence[Book], wanted: set[str], now: datetime) -> bytes:
+def as_ics(
+    loaded: LoadedProfile, books: Sequence[Book], wanted: set[str], now: datetime, earlier: Sequence[Request] = ()
+) -> bytes:
     """The shifts of these people as worked: swaps done, leave cut out, standing in put in."""
     language = loaded.profile.profile.language
     labels = {shift.key: shift.label for shift in loaded.profile.roster.shifts} if loaded.profile.roster else {}
@@ -100,7 +103,7 @@ def as_ics(loaded: LoadedProfile, books: Sequence[Book], wanted: set[str], now: 
     made.add("prodid", "-//Deskstream//Roster//EN")
     made.add("version", "2.0")
     made.add("x-wr-calname", loaded.profile.profile.title.in_language(language))
-    for part in _parts(books):
+    for part in _parts(books, earlier):
         if part.work.person not in wanted:
             continue
         event = Event()
@@ -120,8 +123,9 @@ def as_ics(loaded: LoadedProfile, books: Sequence[Book], wanted: set[str], now: 
     return bytes(made.to_ical())
 
 
-def _parts(books: Sequence[Book]) -> Iterator[_Part]:
-    away = [each for book in books for each in book.requests if each.kind == "leave" and each.state == "approved"]
+def _parts(books: Sequence[Book], earlier: Sequence[Request]) -> Iterator[_Part]:
+    asked = (*earlier, *(each for book in books for each in book.requests))
+    away = [each for each in asked if each.kind == "leave" and each.state == "approved"]
     for book in books:
         for work in book.work if book.state == "filed" else ():
             for start, end in work.spans:

@@ -38,6 +38,11 @@ def month_after(month: str, months: int = 1) -> str:
     return f"{count // 12:04}-{count % 12 + 1:02}"
 
 
+def months_of_leave(month: str) -> tuple[str, ...]:
+    """Months before the one before, in which a leave may have begun that has not ended: one takes a year at most."""
+    return tuple(month_after(month, step) for step in range(-13, -1))
+
+
 def due_at(rules: RosterRules, month: str, zone: ZoneInfo) -> datetime:
     """End of the day by which the month's roster must be filed (M1)."""
     before = month_after(month, -1)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from services.directory.feeds import as_ics
 from services.directory.roster_limits import Wish
 from services.directory.roster_months import Change
 from services.kernel.errors import Missing, Refused
@@ -295,3 +296,12 @@ def test_a_leave_of_months_is_followed_to_its_end(world: World) -> None:
         world.now = at(f"{day}T00:00")
         world._followed(world.now)
         assert world.duty.stand_in("li.wei", at(f"{day}T09:00")) == standing
+    calendar = as_ics(
+        world.loaded,
+        [world.filed("2025-06").store.book("itss_desk", "2025-06")],
+        {"li.wei"},
+        world.now,
+        world.store.requests("itss_desk", ("2025-03",)),
+    )
+    begins = sorted(line for line in calendar.decode().splitlines() if line.startswith("DTSTART"))
+    assert begins[0] >= "DTSTART:20250619T160000Z"
