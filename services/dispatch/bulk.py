@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from services.dispatch import model
 from services.dispatch.commands import Call, judged, keyed
 from services.dispatch.handlers import Desks, Said, Tickets, change
+from services.dispatch.model import replace
 from services.dispatch.policy import check_bounds
 from services.kernel.errors import Missing, Refused, Unavailable
 

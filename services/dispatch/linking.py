@@ -7,13 +7,13 @@ redelivered message finishes it; heard again, it says the same again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.entries import Said
 from services.dispatch.handlers import Desks, HeardMessage, Tickets, change
+from services.dispatch.model import replace
 from services.dispatch.policy.attending import attended
 from services.dispatch.policy.between import concerned
 from services.dispatch.policy.ends import OPPOSITE, linked

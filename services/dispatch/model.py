@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
+
+V = TypeVar("V")
+
+
+def replace(value: V, /, **changes: Any) -> V:
+    """As dataclasses.replace, for any value of this module: twenty times a ticket's opening, of sixty fields each.
+
+    A ticket is copied as a whole, where the library would call its constructor with every field.
+    """
+    if type(value) is not Ticket:
+        return dataclasses.replace(value, **changes)  # type: ignore[type-var]  # the values here are dataclasses
+    if unknown := changes.keys() - value.__dict__.keys():
+        raise TypeError(f"a ticket has no field {sorted(unknown)}")
+    fresh = object.__new__(Ticket)
+    fresh.__dict__.update(value.__dict__, **changes)
+    return cast(V, fresh)
+
 
 Phase = Literal["new", "open", "resolved", "closed", "cancelled"]
 
@@ -99,7 +117,7 @@ def stage_key(flow: str, state: str) -> str:
     return f"{flow}.{state}" if flow else state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ticket:
     """One ticket (工单) as it stands; field for field deskstream.v1.Ticket, without protobuf."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from services.contracts.deskstream.v1 import common_pb2, dispatch_pb2, ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.audit.history import history_of
 from services.dispatch.handlers import Desks, Entry, Record, Tickets
+from services.dispatch.model import replace
 from services.dispatch.policy import explain, possible
 from services.dispatch.policy.everywhere import STAFF
 from services.dispatch.queues.queue import DEFAULT_PAGE, MOST, page, queue_named

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from pymongo.database import Database
 from services.contracts.deskstream.v1 import ticket_pb2
 from services.dispatch import model
 from services.dispatch.handlers import Bounds, Entry, Opened, Record, Said, say_again
+from services.dispatch.model import replace
 from services.runtime.mongo import available, ensure_indexes, insert_new, swap
 
 Row = dict[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from services.dispatch import model, wire
 from services.dispatch.assignment.turns import Leases, Turns
 from services.dispatch.entries import Entry, Said, entries_of
 from services.dispatch.handlers import Desks
+from services.dispatch.model import replace
 from services.dispatch.policy.assignment import Seat, choose, has_room
 from services.dispatch.policy.attending import attend, given, overdue, waits
 from services.dispatch.policy.desk import Desk

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Caller
+from services.dispatch.model import Caller, replace
 from services.dispatch.policy.desk import Desk
 
 

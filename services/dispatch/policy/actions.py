@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket
+from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket, replace
 from services.dispatch.policy.acting import acting
 from services.dispatch.policy.between import may_link
 from services.dispatch.policy.desk import Desk

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from services.dispatch.model import Command, Ticket
+from services.dispatch.model import Command, Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.ends import listed
 from services.kernel.errors import Refused

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-from services.dispatch.model import Ticket
+from services.dispatch.model import Ticket, replace
 from services.dispatch.policy.acting import holds
 from services.dispatch.policy.departments import departments_named
 from services.dispatch.policy.guards import Wish

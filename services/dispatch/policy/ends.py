@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
-from services.dispatch.model import ENDED, Change, Link, Ticket
+from services.dispatch.model import ENDED, Change, Link, Ticket, replace
 from services.kernel.errors import Refused
 
 OPPOSITE: Mapping[str, str] = {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Actor, Caller, Command, Event, Ticket
+from services.dispatch.model import Actor, Caller, Command, Event, Ticket, replace
 from services.dispatch.policy import records
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.grading import because, is_answer

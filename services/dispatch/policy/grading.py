@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.dispatch.model import Ticket
+from services.dispatch.model import Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.kernel.errors import Fault, Refused
 from services.profile.grading import ANSWER, PROPOSED, SIDES, Proposal, answers_in, given_in

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import SYSTEM, Actor, Caller, Command, Event, Link, Ticket
+from services.dispatch.model import SYSTEM, Actor, Caller, Command, Event, Link, Ticket, replace
 from services.dispatch.policy.between import acting, other_end_of, target_of
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.ends import check_room, targets, without_link

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import SYSTEM, Actor, Command, Decision, Event, Ticket
+from services.dispatch.model import SYSTEM, Actor, Command, Decision, Event, Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.grading import prepared
 from services.dispatch.policy.routing import decide

@@ -7,10 +7,10 @@ in any order, repeatedly, and late.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from services.dispatch.model import SYSTEM, Actor, Change, Event, Link, Ticket
+from services.dispatch.model import SYSTEM, Actor, Change, Event, Link, Ticket, replace
 from services.dispatch.policy.ends import (
     MOST_LINKS,
     OPPOSITE,

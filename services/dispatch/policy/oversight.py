@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Caller, Change, Command, Event, Ticket
+from services.dispatch.model import Caller, Change, Command, Event, Ticket, replace
 from services.dispatch.policy.between import acting
 from services.dispatch.policy.departments import departments_named
 from services.dispatch.policy.desk import Desk

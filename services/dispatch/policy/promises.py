@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Caller, Command, Ticket
+from services.dispatch.model import Caller, Command, Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.moments import future
 from services.kernel.errors import Refused

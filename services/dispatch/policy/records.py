@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Actor, Command, Record, Ticket
+from services.dispatch.model import Actor, Command, Record, Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.moments import moment
 from services.kernel.errors import Fault, Refused

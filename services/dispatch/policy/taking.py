@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 
-from services.dispatch.model import Actor, Caller, Change, Command, Event, Ticket
+from services.dispatch.model import Actor, Caller, Change, Command, Event, Ticket, replace
 from services.dispatch.policy import records
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.effects import EFFECTS

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.dispatch.model import Caller, Command, Ticket
+from services.dispatch.model import Caller, Command, Ticket, replace
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.grading import is_answer, regraded
 from services.kernel.errors import Fault, Refused

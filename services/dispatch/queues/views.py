@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
@@ -11,6 +10,7 @@ from uuid import uuid4
 from services.contracts.deskstream.v1 import common_pb2, queues_pb2, ticket_pb2
 from services.dispatch import model, wire
 from services.dispatch.handlers import Desks
+from services.dispatch.model import replace
 from services.dispatch.queries import NEED, shown
 from services.dispatch.queues.queue import Queue, queue_named
 from services.dispatch.search.filters import found_by, wanted
