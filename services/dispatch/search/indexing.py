@@ -97,26 +97,32 @@ class Indexer:
 
     def _openings(self, most: int) -> int:
         """Rows of so many noted openings; gives back how many of them need not be looked at again."""
-        done = 0
+        parts: list[tuple[str, Sequence[str], Sequence[str]]] = []
         for note, numbers in self._rows.noted(most):
             begun = self._begun.get(note, 0)
             part = numbers[begun : begun + most]
+            parts.append((note, numbers, part))
             most -= len(part)
-            there = self._bring(part)
+            if most <= 0:
+                break
+        # All at once: a quiet desk has a note for every ticket or two, and each access makes people wait.
+        there = self._bring([number for _, _, part in parts for number in part])
+        done, over = 0, []
+        for note, numbers, part in parts:
             if there.issuperset(part):
                 self._missed.pop(note, None)
             elif self._missed.get(note, 0) + 1 < IN_VAIN:
                 # A note is written before its tickets: they are waited for as long as a write can take.
                 self._missed[note] = self._missed.get(note, 0) + 1
                 continue
-            self._begun[note] = begun + len(part)
+            self._begun[note] = self._begun.get(note, 0) + len(part)
             if self._begun[note] >= len(numbers):
-                self._rows.forget([note])
+                over.append(note)
                 self._missed.pop(note, None)
                 self._begun.pop(note)
                 done += len(numbers)
-            if most <= 0:
-                break
+        if over:
+            self._rows.forget(over)
         return done
 
     def _changes(self, now: datetime) -> None:

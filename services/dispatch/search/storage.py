@@ -150,10 +150,10 @@ class MongoFinds:
         return found
 
     def forget(self, notes: Sequence[str]) -> None:
-        """One by one, by _id."""
-        with available():
-            for key in notes:
-                self._notes.delete_one({"_id": ObjectId(key)})
+        """By _id."""
+        for part in _parts(notes):
+            with available():
+                self._notes.delete_many(_any_of([ObjectId(key) for key in part]))
 
     def looked_until(self) -> datetime | None:
         """Beside the lease."""
@@ -202,7 +202,7 @@ def _parts(numbers: Sequence[str]) -> Iterable[Sequence[str]]:
     return (numbers[place : place + _TOGETHER] for place in range(0, len(numbers), _TOGETHER))
 
 
-def _any_of(numbers: Sequence[str]) -> Row:
+def _any_of(numbers: Sequence[object]) -> Row:
     return {"_id": numbers[0]} if len(numbers) == 1 else {"_id": {"$in": list(numbers)}}
 
 
