@@ -10,9 +10,10 @@ from typing import Any
 
 from services.dispatch import model, wire
 from services.dispatch.assignment.engine import Assigning, Assignments, Given, Held, Standing, names_of
-from services.dispatch.assignment.turns import Leases, MongoLeases, Turns
+from services.dispatch.assignment.storage import words_in
+from services.dispatch.assignment.turns import Leases, MongoLeases, Owed, Turns
 from services.dispatch.commands import Call, Commands
-from services.dispatch.entries import Said, say_again
+from services.dispatch.entries import Said
 from services.dispatch.handlers import Desks, Stream, Tickets
 from services.dispatch.policy import Desk, open_ticket
 from services.profile.load import load
@@ -87,15 +88,8 @@ class KeptAssignments:
     def append(self, given: Sequence[Given]) -> set[str]:
         return {each.ticket.number for each in given if self._tickets.append(each.ticket, each.entries)}
 
-    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
-        known = self._tickets.load([number for number, _ in owed])
-        return [
-            message
-            for number, identity in owed
-            for entry in known[number].entries
-            if entry.id == identity
-            for message in say_again([entry])
-        ]
+    def words(self, owed: Sequence[Owed]) -> tuple[Sequence[Said], Sequence[Owed]]:
+        return words_in(self._tickets.load([each.number for each in owed]), owed)
 
 
 class KeptLeases:

@@ -146,6 +146,32 @@ def test_what_a_dead_replica_left_unsaid_is_said_by_the_next_under_the_same_id(p
     assert place.replica("three").tick(MORNING) == [], "confirmed words are owed no more"
 
 
+def test_what_a_held_up_replica_writes_after_it_was_replaced_is_said_by_its_successor(place: Place, monkeypatch):
+    """Decision 6: frozen between remembering and writing for longer than its lease, then killed before it spoke."""
+    night = MORNING + timedelta(hours=14)
+    place.book = desk(duty=[{"calendar": "duty", "people": list(NETWORK)}])
+    numbers = place.opens(2)
+    append, held_up = place.store.append, []
+
+    def frozen(given: Any) -> set[str]:
+        held_up.extend(given)
+        raise Unavailable("frozen")
+
+    monkeypatch.setattr(place.store, "append", frozen)
+    with pytest.raises(Unavailable):
+        place.replica("one").tick(MORNING)
+    monkeypatch.setattr(place.store, "append", append)
+    place.time.passed += 5
+    successor = place.replica("two")
+    # Nobody is on duty by now, so the successor gives nothing out itself.
+    assert successor.tick(night) == successor.tick(night) == []
+    assert append(held_up) == set(numbers)
+    assert sorted(message.subject for message in successor.tick(night)) == numbers
+    assert successor.tick(night) == []
+    place.time.passed += 5
+    assert place.replica("three").tick(night) == [], "confirmed words are owed no more"
+
+
 def test_what_was_written_before_the_database_went_away_is_said_when_it_is_back(place: Place, monkeypatch):
     """The answer to the write is lost: nobody knows what was taken until it is looked up."""
     numbers = place.opens(2)

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 
 from services.dispatch import model, wire
 from services.dispatch.assignment.storage import MongoAssignments
-from services.dispatch.assignment.turns import LIFETIME, Turns
+from services.dispatch.assignment.turns import LIFETIME, Owed, Turns
 from services.dispatch.policy import Desk
 from services.dispatch.storage import MongoTickets
 from services.profile.duty import Roster
@@ -34,7 +34,7 @@ def test_one_replica_has_the_lease_and_another_takes_over_when_it_is_silent(real
     (name,) = one.taken()
     two.renew()
     assert two.taken() == ()
-    known = Turns(3, {"g.net.one": 3}, {"g.net.two": MORNING}, (("DS20250610-000001", "x"),))
+    known = Turns(3, {"g.net.one": 3}, {"g.net.two": MORNING}, (Owed("DS20250610-000001", "x", 3),))
     assert one.keep(name, known)
     real.time.passed += LIFETIME.total_seconds() + 0.1
     two.renew()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,16 @@ def test_a_project_manager_declines_what_was_wrongly_sent_with_a_reason():
     )
     assert [each.id for each in again] == [each.id for each in said]
     assert tickets.load([NUMBER])[NUMBER].latest.failed_dispatches == 1
+
+
+def test_what_an_answer_brought_about_is_said_though_its_worker_died_and_its_token_expired():
+    """Decision 6: heard again the token is refused, so the event waits in the ticket for the relay."""
+    tickets = KeptTickets()
+    dispatched(tickets)
+    body = queues_pb2.WorkAnswer(number=NUMBER, token="zhang.qiang", answer_id="1")
+    taken = answers(tickets).hear([answer(ACCEPT, body)], MORNING)[0]
+    (owed,) = tickets.unsaid(MORNING + timedelta(minutes=1), 10)
+    assert (owed[0], [message.id for message in owed[1]]) == (NUMBER, [taken.id])
 
 
 def test_one_persons_answer_id_is_not_taken_for_anothers():

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.dispatch import model, wire
-from services.dispatch.assignment.turns import Leases, Turns
+from services.dispatch.assignment.turns import Leases, Owed, Turns
 from services.dispatch.entries import Entry, Said, entries_of
 from services.dispatch.handlers import Desks
 from services.dispatch.model import replace
@@ -72,8 +72,8 @@ class Assignments(Protocol):
     def append(self, given: Sequence[Given]) -> set[str]:
         """Adds each event to its ticket's version before; the numbers of those that took it."""
 
-    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
-        """The events among these (ticket, event) that were written, as they are said."""
+    def words(self, owed: Sequence[Owed]) -> tuple[Sequence[Said], Sequence[Owed]]:
+        """The events among these that were written, as they are said; and those that may still be."""
 
 
 @dataclass(slots=True)
@@ -87,8 +87,10 @@ class _Pool:
     seats: dict[str, Seat] = field(default_factory=dict)
     seen: float = float("-inf")
     after: dict[str, str] = field(default_factory=dict)
-    owed: tuple[tuple[str, str], ...] = ()
+    owed: tuple[Owed, ...] = ()
     """Written or about to be, and not known to be said."""
+    open: tuple[Owed, ...] = ()
+    """Those of them that were not written when last looked for and may be yet: by a holder that was held up."""
 
 
 def names_of(desks: Desks) -> tuple[str, ...]:
@@ -122,11 +124,11 @@ class Assigning:
         confirmed, self._returned = self._returned, False
         if confirmed:
             for pool in self._pools.values():
-                pool.owed = ()
+                pool.owed, pool.open = pool.open, ()
         self._leases.renew()
         for name in self._leases.taken():
             self._take_over(name)
-        said = [message for pool in self._pools.values() if pool.owed for message in self._store.words(pool.owed)]
+        said = [message for pool in self._pools.values() for message in self._left(pool)]
         held = [self._pools[name] for name in self._leases.held()]
         late = self._late(held, now) if held else {}
         for pool in held:
@@ -136,6 +138,14 @@ class Assigning:
                 pool.turns = replace(pool.turns, owed=())
                 self._leases.keep(pool.name, pool.turns)
         self._returned = True
+        return said
+
+    def _left(self, pool: _Pool) -> Sequence[Said]:
+        """What is owed from before. What may still be written by whoever was to write it is looked for again."""
+        if not pool.owed:
+            return ()
+        said, still = self._store.words(pool.owed)
+        pool.open = tuple(still)
         return said
 
     def renew(self) -> Sequence[Said]:
@@ -158,7 +168,7 @@ class Assigning:
             self._pools[name] = _Pool(name, next(iter(self._desks.values())), ())
         pool = self._pools[name]
         pool.turns = self._leases.recall(name)
-        pool.owed, pool.seen = pool.turns.owed, float("-inf")
+        pool.owed, pool.open, pool.seen = pool.turns.owed, (), float("-inf")
         pool.after.clear()
 
     def _late(self, held: Sequence[_Pool], now: datetime) -> Mapping[str, list[Given]]:
@@ -184,7 +194,8 @@ class Assigning:
         if not decided:
             return ()
         seen, pool.seen = pool.seen, float("-inf")
-        owed = (*pool.owed, *((each.ticket.number, each.entries[-1].id) for each in decided))
+        about = (Owed(each.ticket.number, each.entries[-1].id, each.ticket.version) for each in decided)
+        owed = (*pool.owed, *about)
         turns = replace(pool.turns, owed=owed)
         # Fence and memory in one: after a change of holder nothing is written.
         if not self._leases.keep(pool.name, turns):

@@ -10,6 +10,7 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 
 from services.dispatch.assignment.engine import Given, Held, Standing
+from services.dispatch.assignment.turns import Owed
 from services.dispatch.entries import Entry, Record, Said, say_again
 from services.dispatch.storage import NEWEST, MongoTickets, newest_of, update_of
 from services.runtime.mongo import Row, available
@@ -75,11 +76,23 @@ class MongoAssignments:
         known = self._tickets.load([each.ticket.number for each in given])
         return {each.ticket.number for each in given if _event(known[each.ticket.number], each.entries[-1].id)}
 
-    def words(self, owed: Sequence[tuple[str, str]]) -> Sequence[Said]:
+    def words(self, owed: Sequence[Owed]) -> tuple[Sequence[Said], Sequence[Owed]]:
         """By _id."""
-        known = self._tickets.load([number for number, _ in owed])
-        entries = (_event(known[number], identity) for number, identity in owed if number in known)
-        return [message for entry in entries if entry is not None for message in say_again([entry])]
+        return words_in(self._tickets.load([each.number for each in owed]), owed)
+
+
+def words_in(known: Mapping[str, Record], owed: Sequence[Owed]) -> tuple[Sequence[Said], Sequence[Owed]]:
+    """What of this stands in the tickets, as it is said; and what may still come to stand there."""
+    said: list[Said] = []
+    still: list[Owed] = []
+    for each in owed:
+        record = known.get(each.number)
+        entry = _event(record, each.event) if record is not None else None
+        if entry is not None:
+            said.extend(say_again([entry]))
+        elif record is not None and record.latest.version < each.version:
+            still.append(each)
+    return said, still
 
 
 def _event(record: Record, identity: str) -> Entry | None:

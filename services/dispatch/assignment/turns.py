@@ -19,14 +19,25 @@ RENEW = 0.7
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """An event about to be written and not known to be said."""
+
+    number: str
+    event: str
+    """Id it is said with."""
+    version: int = 0
+    """Of the ticket with it: once the ticket has it, or a higher one, the event is there or never will be."""
+
+
+@dataclass(frozen=True, slots=True)
 class Turns:
     """What a group remembers beyond a restart: how many tickets it gave out, who got which, who holds nothing."""
 
     count: int = 0
     last: Mapping[str, int] = field(default_factory=dict)
     idle: Mapping[str, datetime] = field(default_factory=dict)
-    owed: tuple[tuple[str, str], ...] = ()
-    """(ticket, event) about to be written and not known to be said: the outbox of a whole batch in one write."""
+    owed: tuple[Owed, ...] = ()
+    """The outbox of a whole batch in one write."""
 
 
 class Leases(Protocol):
@@ -121,7 +132,7 @@ class MongoLeases:
             # Ids of people have dots, which keys should not have.
             "last": [[person, turn] for person, turn in turns.last.items()],
             "idle": [[person, since] for person, since in turns.idle.items()],
-            "owed": [[number, event] for number, event in turns.owed],
+            "owed": [[each.number, each.event, each.version] for each in turns.owed],
         }
         if not self._swap(name, self.tokens[name], kept):
             self._held.pop(name, None)
@@ -133,7 +144,7 @@ class MongoLeases:
         self.tokens[name] = row["token"]
         self._held[name] = last
         self._taken[name] = None
-        owed = tuple((number, event) for number, event in row.get("owed", ()))
+        owed = tuple(Owed(*each) for each in row.get("owed", ()))
         self._turns[name] = Turns(row.get("count", 0), dict(row.get("last", ())), dict(row.get("idle", ())), owed)
 
     def _swap(self, name: str, token: int, update: Row) -> bool:

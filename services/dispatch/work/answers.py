@@ -70,6 +70,8 @@ class Answers:
                 cause,
                 message.traceparent,
                 expected_version=answer.expected_version,
+                # The message alone would not bring it back after a crash: its token may have expired by then.
+                owed_since=now,
             )
             told.done = True
             told.ticket.CopyFrom(shown(ticket, caller, self._desks))
