@@ -32,6 +32,7 @@ class Person:
 
     id: str
     roles: Collection[str]
+    name: str = ""
 
 
 class Desk:
@@ -45,12 +46,16 @@ class Desk:
         self._say = say
 
     def queue(self, person: Person, limit: int, after: str, *, waiting: bool) -> Sequence[Task]:
-        """The caller's open callbacks, those owed first (F14)."""
+        """Open callbacks of the caller's roles, those owed first (F14); some may not be for the caller to see."""
         return self._tasks.callable_for(person.roles, limit, after, waiting=waiting)
+
+    def sees(self, person: Person, task: Task) -> bool:
+        """Not who is complained about: they neither make the callback nor learn who is called (C28)."""
+        return wording.accused_of(task) not in {person.id, person.name} - {""}
 
     def read(self, person: Person, task_id: str) -> Task:
         """One task; Missing, or Refused("forbidden") for roles that have no business with it."""
-        task = self._load(task_id)
+        task = self._seen(person, task_id)
         if READERS.isdisjoint(person.roles):
             policy.check_role(task, person.roles)
         return task
@@ -59,7 +64,7 @@ class Desk:
         self, person: Person, task_id: str, expected: int, outcome: str, note: str, again_at: datetime | None
     ) -> Task:
         """One try to reach the requester (section 5.6)."""
-        seen, now = self._load(task_id), self._clock.now()
+        seen, now = self._seen(person, task_id), self._clock.now()
         by = Who(person.id, policy.check_role(seen, person.roles))
         policy.check_version(seen, expected)
         rules = self._rules(seen.profile).callback
@@ -77,7 +82,7 @@ class Desk:
         self, person: Person, task_id: str, expected: int, answers: Iterable[tuple[str, str]], reason: str
     ) -> Task:
         """The requester was reached and answered; a missed call needs its reason instead (F11, F12)."""
-        seen, now = self._load(task_id), self._clock.now()
+        seen, now = self._seen(person, task_id), self._clock.now()
         by = Who(person.id, policy.check_role(seen, person.roles))
         policy.check_version(seen, expected)
         policy.check_open(seen)
@@ -120,8 +125,14 @@ class Desk:
     def _load(self, task_id: str) -> Task:
         found: Mapping[str, Task] = self._tasks.load([task_id])
         if task_id not in found:
-            raise Missing(f'There is no callback "{task_id}"; list the queue to see which there are.')
+            raise _missing(task_id)
         return found[task_id]
+
+    def _seen(self, person: Person, task_id: str) -> Task:
+        task = self._load(task_id)
+        if not self.sees(person, task):
+            raise _missing(task_id)
+        return task
 
     def _save(self, seen: Task, new: Task, keys: Sequence[str], by: Who, now: datetime) -> Task:
         words = [wording.word_about(new, key, by, now, self._named) for key in keys]
@@ -131,6 +142,10 @@ class Desk:
             raise Refused("The callback has changed in the meantime; load it again.", code="stale")
         self._say(new, words)
         return new
+
+
+def _missing(task_id: str) -> Missing:
+    return Missing(f'There is no callback "{task_id}"; list the queue to see which there are.')
 
 
 def _outcome(verdict: Verdict) -> str:

@@ -32,9 +32,11 @@ class CallbackServicer(callbacks_pb2_grpc.CallbackServiceServicer):
     def ListTasks(self, request: pb.ListTasksRequest, context: Any) -> pb.ListTasksResponse:
         """The caller's queue: open tasks for one of the caller's roles, those owed first (F14)."""
         size = min(request.page_size if request.page_size > 0 else _PAGE, _LONGEST_PAGE)
-        found = self._desk.queue(_person(), size, request.page_token, waiting=not request.callable_now)
+        person = _person()
+        found = self._desk.queue(person, size, request.page_token, waiting=not request.callable_now)
         following = queue_place(found[-1]) if len(found) == size else ""
-        return pb.ListTasksResponse(tasks=[message_of(task, private=True) for task in found], next_page_token=following)
+        shown = [message_of(task, private=True) for task in found if self._desk.sees(person, task)]
+        return pb.ListTasksResponse(tasks=shown, next_page_token=following)
 
     def GetTask(self, request: pb.GetTaskRequest, context: Any) -> pb.GetTaskResponse:
         """One task and what is to be asked."""
@@ -103,4 +105,4 @@ def service(desk: Desk, rules: Rules, verifier: Verifier, close: Callable[[], No
 
 def _person() -> Person:
     principal = caller()
-    return Person(principal.id, principal.roles)
+    return Person(principal.id, principal.roles, principal.name)

@@ -65,6 +65,11 @@ def brief_of(ticket: ticket_pb2.Ticket) -> bytes:
     ).SerializeToString()
 
 
+def accused_of(task: Task) -> str:
+    """Whom the requester complains about, by id or by name; empty for most."""
+    return sla_pb2.TicketBrief.FromString(task.brief).accused
+
+
 def owed_by(event: ticket_pb2.TicketEvent) -> tuple[bool, datetime | None]:
     """Whether the event's record owes the requester a call, and until when if it says so (E20, C20)."""
     kind = {"call_owed": "call_owed", "call_transferred": "transfer"}.get(event.event, "")

@@ -21,8 +21,10 @@ from tests.callbacks.world import (
     SOLVED_ONLINE,
     WITHDRAWN,
     FakeTasks,
+    heard,
     hearing,
     missed_call,
+    ticket,
 )
 
 TASK = f"{NUMBER}/0"
@@ -138,6 +140,26 @@ def test_the_team_leader_and_not_the_manager_calls_after_an_online_solution():
     with pytest.raises(Refused):
         world.complete(person=MANAGER)
     assert world.complete(person=Person("zhao", frozenset({"team_leader"}))).completed_by.role == "team_leader"
+
+
+@pytest.mark.parametrize("accused", ["wang.manager", "王经理"])
+def test_whoever_is_complained_about_neither_sees_nor_makes_the_callback(accused):
+    """C28: named by id or, as usual, by name."""
+    complaint = ticket(neutral="COMPLAINT")
+    complaint.accused = accused
+    world = World(heard("confirmed", complaint))
+    named = Person("wang.manager", frozenset({"desk_manager"}), "王经理")
+    assert not world.desk.sees(named, world.task)
+    for refused in (
+        lambda: world.desk.read(named, TASK),
+        lambda: world.attempt("reached", person=named),
+        lambda: world.complete(person=named),
+    ):
+        with pytest.raises(Missing):
+            refused()
+    another = Person("chen.manager", frozenset({"desk_manager"}), "陈经理")
+    assert world.desk.sees(another, world.task)
+    assert world.complete(person=another).status == "completed"
 
 
 def test_a_stale_version_is_refused_and_changes_nothing(world):
