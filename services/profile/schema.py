@@ -15,6 +15,13 @@ from services.profile.callback import Choice as Choice
 from services.profile.callback import Question as Question
 from services.profile.callback import Survey as Survey
 from services.profile.catalogue import Catalogue
+from services.profile.clocks import ChainChoice as ChainChoice
+from services.profile.clocks import ClockCondition as ClockCondition
+from services.profile.clocks import ClockRule as ClockRule
+from services.profile.clocks import Escalation as Escalation
+from services.profile.clocks import Occasion as Occasion
+from services.profile.clocks import ServiceLevels as ServiceLevels
+from services.profile.clocks import Standing as Standing
 from services.profile.conditions import Condition as Condition
 from services.profile.conditions import RuleCondition as RuleCondition
 from services.profile.conditions import Weekday as Weekday
@@ -134,42 +141,6 @@ class Routing(Facet):
     out_of_hours_team: Name | None = None
     """Emergency seat (应急坐席, A6) for requests outside service hours; null: rules decide alone."""
     hand_back_limit: int = 3
-
-
-class ClockRule(Facet):
-    """One clock of a ticket (D9): runs from one milestone to another on a calendar."""
-
-    name: Name
-    label: Label
-    start: str
-    """Milestone that starts it; the clock exists once the ticket has it."""
-    stop: str
-    limit: dict[str, Duration]
-    """By grade; "default" for the rest. A grade without a limit has no such clock. "0s" means at once."""
-    calendar: Name
-    when: Condition = Condition()
-    warn: tuple[float, ...] = (0.8,)
-    escalate: bool = True
-    only_if_breached: Name | None = None
-    """Exists only once the named clock of the ticket was breached (D5); starts at this rule's own start milestone."""
-    source: str = ""
-
-
-class Escalation(Facet):
-    """Chain of roles that a breach climbs until acknowledged (D14)."""
-
-    chain: tuple[Name, ...] = ()
-    every: Duration = Span(seconds=1800)
-    calendar: Name = "always"
-
-
-class ServiceLevels(Facet):
-    """The clocks and their escalation."""
-
-    clocks: tuple[ClockRule, ...] = ()
-    escalation: Escalation = Escalation()
-    pause_allowed: bool = False
-    warn_roles: tuple[Name, ...] = ("specialist",)
 
 
 class NoticeRule(Facet):

@@ -9,13 +9,15 @@ from enum import StrEnum
 
 from services.kernel.calendar import BusinessCalendar
 from services.kernel.errors import Refused
-from services.profile.schema import ClockRule, Span
+from services.profile.clocks import ClockRule, ServiceLevels
+from services.profile.facet import Span
 
 
 class Status(StrEnum):
     """Where a clock stands; the words of sla.proto without their prefix."""
 
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
     MET = "MET"
     BREACHED = "BREACHED"
     MET_LATE = "MET_LATE"
@@ -44,6 +46,76 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """One version of the ticket as far as occasions look at it; the trail is the set of them, by version."""
+
+    version: int
+    at: datetime
+    cycle: int
+    event: str
+    """Past tense, as in ticket.<event>."""
+    state: str
+    team: str = ""
+    by: str = ""
+    """customer, staff or system."""
+    record: str = ""
+    """Kind of the record that it added."""
+    flags: tuple[str, ...] = ()
+    """Flags that stood after it, such as major; sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A clock held by a person, with the reason (暂停, D16). `clock` "" holds every pausable clock of the ticket."""
+
+    id: str
+    clock: str
+    cycle: int
+    since: datetime
+    reason: str
+    by: str
+    until: datetime | None = None
+    """When it ended or ends by itself; None while nobody has ended it and no rule does."""
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A time promised (承诺, D8): kept by kept_at, replaced by a later one of the same thing, or withdrawn."""
+
+    id: str
+    kind: str
+    text: str
+    owner: str
+    made_by: str
+    made_at: datetime
+    due_at: datetime
+    given: str = ""
+    """The words of the promise: "2h", "17:00", "3wd"."""
+    remind_at: datetime | None = None
+    cycle: int = 0
+    kept_at: datetime | None = None
+    kept_by: str = ""
+    replaced_by: str = ""
+    """Id of the commitment it was renegotiated into."""
+    withdrawn: bool = False
+    closed_at: datetime | None = None
+    """When it was replaced or withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalculation:
+    """A policy version laid anew under a ticket's clocks, on purpose (重新计算, D18)."""
+
+    id: str
+    at: datetime
+    by: str
+    reason: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """What one ticket.* message tells: the facts clocks depend on, and the change of grade it declares."""
 
@@ -62,6 +134,8 @@ class News:
     regrade: Regrade | None = None
     taken_back: tuple[TakenBack, ...] = ()
     team: str = ""
+    promised_at: datetime | None = None
+    moment: Moment | None = None
     brief: bytes = b""
     """TicketBrief of the contracts, serialised; not looked into here."""
 
@@ -92,6 +166,16 @@ class Facts:
     regrades: tuple[Regrade, ...] = ()
     taken_back: tuple[TakenBack, ...] = ()
     """By version and milestone."""
+    trail: tuple[Moment, ...] = ()
+    """Every version heard, by number."""
+    holds: tuple[Hold, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    recalculations: tuple[Recalculation, ...] = ()
+
+    @property
+    def policy(self) -> str:
+        """The policy version that judges the ticket: its own until one was laid under it on purpose (D18)."""
+        return self.recalculations[-1].new if self.recalculations else self.newest.profile_version
 
     def grades(self) -> list[tuple[datetime | None, str]]:
         """The grades in order and since when each holds; the first holds since ever."""
@@ -126,8 +210,16 @@ class Clock:
     stopped_at: datetime | None = None
     used_seconds: int = 0
     note: str = ""
-    warned: int = 0
-    """How many of the rule's warnings are dealt with."""
+    taken: tuple[int, ...] = ()
+    """Places of the rule's steps that are dealt with."""
+    family: str = "other"
+    subject: str = ""
+    """Id of the commitment it counts for; empty for clocks of the profile."""
+    paused_since: datetime | None = None
+    paused_seconds: int = 0
+    """Open time of its calendar that ended pauses took out."""
+    policy: str = ""
+    """Policy version that judged it."""
     breach_told: bool = False
     told: datetime | None = None
     """Stop that was told as sla.met."""
@@ -153,6 +245,11 @@ class Escalation:
     role: str
     raised_at: datetime
     next_at: datetime | None
+    repeat_at: datetime | None = None
+    repeats: int = 0
+    """How often this rung was told again."""
+    alarm: bool = False
+    """Raised by an occasion instead of a breach; `clock` is the alarm's name, `generation` the version (D15)."""
     acknowledged_by: str = ""
     acknowledged_role: str = ""
     acknowledged_at: datetime | None = None
@@ -166,7 +263,8 @@ class Effect:
     anything else an entry of the journal."""
 
     kind: str
-    """armed, warned, breached, met, raised, climbed, acknowledged, ended."""
+    """armed, warned, breached, passed, met, paused, resumed, recalculated, promised, renegotiated, withdrawn; raised,
+    climbed, repeated, acknowledged, ended."""
     clock: str
     cycle: int
     generation: int
@@ -217,6 +315,10 @@ class Rules:
     every: Span = Span(seconds=1800)  # noqa: RUF009 - immutable
     chain_calendar: str = ""
     warn_roles: tuple[str, ...] = ()
+    levels: ServiceLevels = field(default_factory=ServiceLevels)
+    """Alarms, pauses, choices of chains and calendars, quiet hours."""
+    version: str = ""
+    """Policy version these rules are of."""
     by_name: Mapping[str, ClockRule] = field(init=False)
 
     def __post_init__(self) -> None:

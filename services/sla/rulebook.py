@@ -18,6 +18,8 @@ def rules_of(loaded: LoadedProfile) -> Rules:
         every=levels.escalation.every,
         chain_calendar=levels.escalation.calendar,
         warn_roles=levels.warn_roles,
+        levels=levels,
+        version=loaded.version,
     )
 
 

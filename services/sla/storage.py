@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,22 @@ from pymongo.database import Database
 
 from services.runtime.mongo import Row, available, ensure_indexes, insert_new
 from services.sla.handlers import shard_of
-from services.sla.model import Clock, Cycle, Effect, Escalation, Facts, News, Regrade, Status, TakenBack, Timeline
+from services.sla.model import (
+    Clock,
+    Commitment,
+    Cycle,
+    Effect,
+    Escalation,
+    Facts,
+    Hold,
+    Moment,
+    News,
+    Recalculation,
+    Regrade,
+    Status,
+    TakenBack,
+    Timeline,
+)
 
 ALIAS = "sla"
 _UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -132,7 +147,8 @@ def _row(timeline: Timeline, by: str) -> Row:
     facts = timeline.facts
     newest = _plain(facts.newest)
     # The newest cycle and the facts hold them already.
-    del newest["milestones"], newest["taken_back"]
+    for name in ("milestones", "taken_back", "moment"):
+        newest.pop(name, None)
     row: Row = {
         "_id": timeline.number,
         "r": timeline.revision,
@@ -144,6 +160,7 @@ def _row(timeline: Timeline, by: str) -> Row:
             "cycles": [_plain(each) for each in facts.cycles],
             "regrades": [_plain(each) for each in facts.regrades],
             "taken_back": [_plain(each) for each in facts.taken_back],
+            **{name: [_plain(each) for each in told] for name in _LISTS if (told := getattr(facts, name))},
         },
         "clocks": [_plain(each) for each in timeline.clocks],
         "escalations": [_plain(each) for each in timeline.escalations],
@@ -169,32 +186,52 @@ def _timeline(row: Row) -> Timeline:
         cycles,
         tuple(Regrade(**each) for each in kept["regrades"]),
         tuple(TakenBack(**each) for each in kept.get("taken_back", ())),
+        trail=tuple(_moment(each) for each in kept.get("trail", ())),
+        holds=tuple(Hold(**each) for each in kept.get("holds", ())),
+        commitments=tuple(Commitment(**each) for each in kept.get("commitments", ())),
+        recalculations=tuple(Recalculation(**each) for each in kept.get("recalculations", ())),
     )
     return Timeline(
         number=row["_id"],
         revision=row["r"],
         facts=facts,
-        clocks=tuple(Clock(**{**each, "status": Status(each["status"])}) for each in row["clocks"]),
+        clocks=tuple(_clock(each) for each in row["clocks"]),
         escalations=tuple(Escalation(**each) for each in row["escalations"]),
         effects=tuple(Effect(**each) for each in row["effects"]),
         next_due=row.get("next_due"),
     )
 
 
-_NAMES: dict[type, tuple[str, ...]] = {
-    kind: tuple(each.name for each in fields(kind))
-    for kind in (News, Cycle, Regrade, TakenBack, Clock, Escalation, Effect)
+def _moment(row: Row) -> Moment:
+    return Moment(**{**row, "flags": tuple(row.get("flags", ()))})
+
+
+def _clock(row: Row) -> Clock:
+    told = {**row, "status": Status(row["status"])}
+    # Releases before 0.3 counted warnings instead of naming steps.
+    taken = range(told.pop("warned")) if "warned" in told else told.get("taken", ())
+    return Clock(**{**told, "taken": tuple(taken)})
+
+
+_LISTS = ("trail", "holds", "commitments", "recalculations")
+_KINDS = (News, Cycle, Regrade, TakenBack, Moment, Hold, Commitment, Recalculation, Clock, Escalation, Effect)
+_NAMES: dict[type, tuple[str, ...]] = {kind: tuple(each.name for each in fields(kind)) for kind in _KINDS}
+_DEFAULTS: dict[type, dict[str, Any]] = {
+    kind: {each.name: each.default for each in fields(kind) if each.default is not MISSING} for kind in _KINDS
 }
 
 
 def _plain(thing: Any) -> Row:
     """Fields by name; empty ones are left out, the classes have defaults for them."""
     row: Row = {}
+    defaults = _DEFAULTS[type(thing)]
     for name in _NAMES[type(thing)]:
         value = getattr(thing, name)
-        if name == "regrade":
+        if name in ("regrade", "moment"):
             if value is not None:
                 row[name] = _plain(value)
+        elif name in defaults and value == defaults[name]:
+            continue
         elif isinstance(value, Mapping):
             row[name] = dict(value)
         elif isinstance(value, Status):

@@ -181,9 +181,11 @@ def test_a_rule_that_cannot_be_meant_is_refused_with_its_line_and_remedy(tmp_pat
 def test_clocks_and_notices_refuse_what_only_routing_can_ask(tmp_path):
     """S5: a test that a service would not look at must not be written down as if it did."""
     folder = copied(tmp_path)
-    text = (folder / "sla.yaml").read_text(encoding="utf-8").replace("start: ", "when: {flow: [x]}\n      start: ", 1)
+    text = (
+        (folder / "sla.yaml").read_text(encoding="utf-8").replace("start: ", "when: {weekday: [mon]}\n      start: ", 1)
+    )
     (folder / "sla.yaml").write_text(text, encoding="utf-8")
-    assert any("when.flow" in fault and "not known here" in fault for fault in check(folder))
+    assert any("when.weekday" in fault and "not known here" in fault for fault in check(folder))
 
 
 def test_a_rule_in_one_line_loads(tmp_path):

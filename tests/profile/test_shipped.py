@@ -28,7 +28,7 @@ def test_the_generic_desk_has_the_limits_of_the_template() -> None:
     assert hours(clock("generic_desk", "dispatch")) == {"general": 2}
     start = clock("generic_desk", "start")
     assert hours(start) == {"general": 24, "urgent": 4, "critical": 1}
-    assert (start.start, start.stop) == ("dispatched", "started")
+    assert (start.start.milestone, start.stop.milestone) == ("dispatched", "started")
     assert all(each.name != "resolve" for each in PROFILES.get("generic_desk").profile.sla.clocks)
 
 
@@ -39,9 +39,13 @@ def test_the_levels_have_a_plan_a_resolution_an_emergency_plan_and_a_report() ->
     assert hours(clock(name, "plan")) == {"default": 2}
     assert hours(clock(name, "resolve")) == {"I": 12, "II": 24, "III": 48, "IV": 120}
     emergency = clock(name, "emergency_plan")
-    assert (hours(emergency), emergency.only_if_breached, emergency.start) == ({"I": 16}, "resolve", "received")
+    assert (hours(emergency), emergency.only_if_breached, emergency.start.milestone) == (
+        {"I": 16},
+        "resolve",
+        "received",
+    )
     report = clock(name, "report")
-    assert (hours(report), report.start, report.stop) == ({"default": 24}, "resolved", "reported")
+    assert (hours(report), report.start.milestone, report.stop.milestone) == ({"default": 24}, "resolved", "reported")
 
 
 def test_the_itss_desk_says_which_limits_are_ours() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.profile.schema import Condition
+from services.profile.schema import ClockCondition
 from services.sla.model import Status, TakenBack
 from tests.sla.test_policy import of, opened
 from tests.sla.world import RESPONSE, START, T0, M, at, clock, later, live, news, regraded, rules, said
@@ -104,8 +104,8 @@ def test_a_stop_heard_late_but_done_in_time_makes_good_for_a_breach():
 def test_conditions_choose_the_clocks():
     """D9, B2."""
     by = rules(
-        replace_when(RESPONSE, Condition(type=("fault",))),
-        clock("slow", "received", "responded", {"default": 60}, when=Condition(in_hours=False)),
+        replace_when(RESPONSE, ClockCondition(type=("fault",))),
+        clock("slow", "received", "responded", {"default": 60}, when=ClockCondition(in_hours=False)),
     )
     ticket = live(news(1, T0, m={"received": T0}, traits={"type": "fault"}), now=T0, by=by)
     assert [each.name for each in ticket.clocks] == ["response"]

@@ -17,7 +17,7 @@ from tests.sla.world import T0, M, later, live, news, regraded
 def outcome(timeline: Timeline):
     """Clocks without what depends on when somebody looked."""
     return sorted(
-        (replace(each, warned=0, breach_told=False, told=None) for each in timeline.clocks), key=lambda each: each.key
+        (replace(each, taken=(), breach_told=False, told=None) for each in timeline.clocks), key=lambda each: each.key
     )
 
 

@@ -34,7 +34,8 @@ def clock(name: str, start: str, stop: str, limit: Mapping[str, int | Span], **m
     """A rule; limits in minutes or as spans."""
     spans = {grade: each if isinstance(each, Span) else Span(seconds=each * 60) for grade, each in limit.items()}
     more.setdefault("calendar", "always")
-    return ClockRule(name=name, label=Label(zh=name, en=name), start=start, stop=stop, limit=spans, **more)
+    ends = {"start": {"milestone": start}, "stop": {"milestone": stop}}
+    return ClockRule.model_validate({"name": name, "label": Label(zh=name, en=name), "limit": spans, **ends, **more})
 
 
 def rules(*clocks: ClockRule, chain: Sequence[str] = ("team_leader", "desk_manager", "operations_manager")) -> Rules:

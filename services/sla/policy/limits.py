@@ -115,7 +115,8 @@ def _of_rule(
                 stopped_at=stopped,
                 used_seconds=rules.calendar(rule.calendar).between(start, stopped) if stopped else 0,
                 note=note,
-                warned=earlier.warned if earlier else 0,
+                taken=earlier.taken if earlier else (),
+                family=rule.family,
                 breach_told=earlier.breach_told if earlier else False,
                 told=earlier.told if earlier else None,
             )

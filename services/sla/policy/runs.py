@@ -25,17 +25,18 @@ class Run:
 def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
     """The runs of a rule's clock in a cycle, oldest first; none when it never started."""
     since: datetime | None = None
-    taken_back = facts.of(cycle, (rule.start, rule.stop))
+    begins, ends = rule.start.milestone or "", rule.stop.milestone or ""
+    taken_back = facts.of(cycle, (begins, ends))
     for version in dict.fromkeys(each.version for each in taken_back):
         at = next(each.at for each in taken_back if each.version == version)
-        start = _before(facts, cycle, rule.start, version, at)
+        start = _before(facts, cycle, begins, version, at)
         if start is not None:
-            stop = _before(facts, cycle, rule.stop, version, at)
+            stop = _before(facts, cycle, ends, version, at)
             yield Run(start, stop, since, at if stop is None else None)
         since = at
-    start = cycle.milestones.get(rule.start)
+    start = cycle.milestones.get(begins)
     if start is not None:
-        yield Run(start, cycle.milestones.get(rule.stop), since)
+        yield Run(start, cycle.milestones.get(ends), since)
 
 
 def _before(facts: Facts, cycle: Cycle, milestone: str, version: int, at: datetime) -> datetime | None:

@@ -123,7 +123,7 @@ class _Steps:
         rule = self._rules.by_name.get(clock.name)
         fractions = sorted(rule.warn) if rule else ()
         calendar = self._rules.calendar(clock.calendar)
-        warned = clock.warned
+        warned = len(clock.taken)
         for step in range(warned, len(fractions)):
             at = calendar.add(clock.started_at, int(clock.limit_seconds * fractions[step]))
             if at > self._now:
@@ -133,7 +133,7 @@ class _Steps:
             # One that fell before the clock was there warns of nothing: the breach says it (D12, D17).
             if at > clock.known_at:
                 self.say("warned", clock.key, step, at)
-        return clock if warned == clock.warned else replace(clock, warned=warned)
+        return clock if warned == len(clock.taken) else replace(clock, taken=tuple(range(warned)))
 
     def escalate(self, before: Iterable[Escalation], clocks: Iterable[Clock]) -> Iterable[Escalation]:
         """Escalations as they stand: raised by a breach told now, climbed, ended with their clock."""

@@ -132,6 +132,13 @@ class ClockState(_message.Message):
     CALENDAR_FIELD_NUMBER: _builtins.int
     GRADE_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    REMAINING_SECONDS_FIELD_NUMBER: _builtins.int
+    PAUSED_SINCE_FIELD_NUMBER: _builtins.int
+    PAUSED_SECONDS_FIELD_NUMBER: _builtins.int
+    NEXT_STEP_AT_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
     clock: _builtins.str
     """Name in the profile: response, dispatch, start, resolve ..."""
     cycle: _builtins.int
@@ -145,12 +152,31 @@ class ClockState(_message.Message):
     grade: _builtins.str
     note: _builtins.str
     """"grade_changed" when a recalculation put the due time into the past (D17)."""
+    family: _builtins.str
+    """What it is about whatever its name: response, resolve, next_reply, commitment, operational ..."""
+    remaining_seconds: _builtins.int
+    """Open seconds of the calendar until the due instant; negative once it has passed. Of a clock that stopped: its margin."""
+    paused_seconds: _builtins.int
+    policy_version: _builtins.str
+    """Policy version that judged it (D18)."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def stopped_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def paused_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it rests, and how many open seconds ended pauses took out of it (D16)."""
+
+    @_builtins.property
+    def next_step_at(self) -> _timestamp_pb2.Timestamp:
+        """Next instant at which something is due of it: a warning, the breach, a step after it."""
+
+    @_builtins.property
+    def commitment(self) -> Global___Commitment:
+        """The promise it counts for, when it counts for one (D8)."""
+
     def __init__(
         self,
         *,
@@ -166,18 +192,130 @@ class ClockState(_message.Message):
         calendar: _builtins.str = ...,
         grade: _builtins.str = ...,
         note: _builtins.str = ...,
+        family: _builtins.str = ...,
+        remaining_seconds: _builtins.int = ...,
+        paused_since: _timestamp_pb2.Timestamp | None = ...,
+        paused_seconds: _builtins.int = ...,
+        next_step_at: _timestamp_pb2.Timestamp | None = ...,
+        policy_version: _builtins.str = ...,
+        commitment: Global___Commitment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "started_at", b"started_at", "stopped_at", b"stopped_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "due_at", b"due_at", "next_step_at", b"next_step_at", "paused_since", b"paused_since", "started_at", b"started_at", "stopped_at", b"stopped_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "clock", b"clock", "cycle", b"cycle", "due_at", b"due_at", "generation", b"generation", "grade", b"grade", "limit_seconds", b"limit_seconds", "note", b"note", "started_at", b"started_at", "status", b"status", "stopped_at", b"stopped_at", "used_seconds", b"used_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "clock", b"clock", "commitment", b"commitment", "cycle", b"cycle", "due_at", b"due_at", "family", b"family", "generation", b"generation", "grade", b"grade", "limit_seconds", b"limit_seconds", "next_step_at", b"next_step_at", "note", b"note", "paused_seconds", b"paused_seconds", "paused_since", b"paused_since", "policy_version", b"policy_version", "remaining_seconds", b"remaining_seconds", "started_at", b"started_at", "status", b"status", "stopped_at", b"stopped_at", "used_seconds", b"used_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClockState: _TypeAlias = ClockState  # noqa: Y015
 
 @_typing.final
+class Commitment(_message.Message):
+    """A time promised to a customer, or a measure owed (承诺, D8, H17)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    MADE_BY_FIELD_NUMBER: _builtins.int
+    MADE_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    REMIND_AT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    KEPT_AT_FIELD_NUMBER: _builtins.int
+    REPLACED_BY_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    kind: _builtins.str
+    text: _builtins.str
+    owner: _builtins.str
+    """Who has to keep it, and who promised it."""
+    made_by: _builtins.str
+    given: _builtins.str
+    """The words of the promise: "2h", "17:00", "3wd"."""
+    status: _builtins.str
+    """made, reminded, kept, late, broken, renegotiated, withdrawn (section 5.9)."""
+    replaced_by: _builtins.str
+    number: _builtins.str
+    @_builtins.property
+    def made_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def remind_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def kept_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        text: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        made_by: _builtins.str = ...,
+        made_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        given: _builtins.str = ...,
+        remind_at: _timestamp_pb2.Timestamp | None = ...,
+        status: _builtins.str = ...,
+        kept_at: _timestamp_pb2.Timestamp | None = ...,
+        replaced_by: _builtins.str = ...,
+        number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kept_at", b"kept_at", "made_at", b"made_at", "remind_at", b"remind_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "given", b"given", "id", b"id", "kept_at", b"kept_at", "kind", b"kind", "made_at", b"made_at", "made_by", b"made_by", "number", b"number", "owner", b"owner", "remind_at", b"remind_at", "replaced_by", b"replaced_by", "status", b"status", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Commitment: _TypeAlias = Commitment  # noqa: Y015
+
+@_typing.final
+class Pause(_message.Message):
+    """A span in which a clock rested, by a person or by a condition of its rule (D16)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOCK_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    clock: _builtins.str
+    """Empty: every clock that may be held."""
+    reason: _builtins.str
+    by: _builtins.str
+    hold_id: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        clock: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        by: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "clock", b"clock", "hold_id", b"hold_id", "reason", b"reason", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pause: _TypeAlias = Pause  # noqa: Y015
+
+@_typing.final
 class SlaEvent(_message.Message):
-    """Body of sla.armed (first or recalculated deadlines), sla.warned, sla.breached and sla.met."""
+    """Body of sla.armed (first or recalculated deadlines), sla.warned, sla.breached, sla.passed (a step after the breach),
+    sla.met, sla.paused, sla.resumed, sla.recalculated, sla.promised, sla.renegotiated and sla.withdrawn.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -190,11 +328,20 @@ class SlaEvent(_message.Message):
     FRACTION_FIELD_NUMBER: _builtins.int
     NOTIFY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    ASKS_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    RECALCULATION_FIELD_NUMBER: _builtins.int
     ticket_version: _builtins.int
     fraction: _builtins.float
     """Fraction of the limit used at a warning, e.g. 0.8."""
     revision: _builtins.int
     """Rises with every change of the ticket's clocks: of two events about a ticket the higher one knows more."""
+    page: _builtins.bool
+    """By every way at once, outside quiet hours too."""
+    step: _builtins.str
+    """The step as the rule writes it: "80%", "-30m", "+2h"."""
     @_builtins.property
     def ticket(self) -> Global___TicketBrief: ...
     @_builtins.property
@@ -215,6 +362,14 @@ class SlaEvent(_message.Message):
     def notify(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Roles that are to hear of it (neutral role names)."""
 
+    @_builtins.property
+    def asks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the step asks dispatch to do, which hears it as sla.asked: "raise_grade", "reassign_team:<id>" or "reassign_role:<role>"."""
+
+    @_builtins.property
+    def pause(self) -> Global___Pause: ...
+    @_builtins.property
+    def recalculation(self) -> Global___Recalculation: ...
     def __init__(
         self,
         *,
@@ -227,18 +382,174 @@ class SlaEvent(_message.Message):
         fraction: _builtins.float = ...,
         notify: _abc.Iterable[_builtins.str] | None = ...,
         revision: _builtins.int = ...,
+        page: _builtins.bool = ...,
+        step: _builtins.str = ...,
+        asks: _abc.Iterable[_builtins.str] | None = ...,
+        pause: Global___Pause | None = ...,
+        recalculation: Global___Recalculation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "due_at", b"due_at", "ticket", b"ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "due_at", b"due_at", "pause", b"pause", "recalculation", b"recalculation", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "clock", b"clock", "clocks", b"clocks", "due_at", b"due_at", "fraction", b"fraction", "notify", b"notify", "revision", b"revision", "ticket", b"ticket", "ticket_version", b"ticket_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks", b"asks", "at", b"at", "clock", b"clock", "clocks", b"clocks", "due_at", b"due_at", "fraction", b"fraction", "notify", b"notify", "page", b"page", "pause", b"pause", "recalculation", b"recalculation", "revision", b"revision", "step", b"step", "ticket", b"ticket", "ticket_version", b"ticket_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SlaEvent: _TypeAlias = SlaEvent  # noqa: Y015
 
 @_typing.final
+class Recalculation(_message.Message):
+    """A policy version laid anew under a ticket's clocks, on purpose, with what it changed (D18)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OLD_VERSION_FIELD_NUMBER: _builtins.int
+    NEW_VERSION_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    reason: _builtins.str
+    old_version: _builtins.str
+    new_version: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockChange]: ...
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        old_version: _builtins.str = ...,
+        new_version: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        changes: _abc.Iterable[Global___ClockChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "by", b"by", "changes", b"changes", "new_version", b"new_version", "old_version", b"old_version", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Recalculation: _TypeAlias = Recalculation  # noqa: Y015
+
+@_typing.final
+class ClockChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def before(self) -> Global___ClockState: ...
+    @_builtins.property
+    def after(self) -> Global___ClockState: ...
+    def __init__(
+        self,
+        *,
+        before: Global___ClockState | None = ...,
+        after: Global___ClockState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockChange: _TypeAlias = ClockChange  # noqa: Y015
+
+@_typing.final
+class SlaAsked(_message.Message):
+    """Body of sla.asked: something a step wants done to the ticket; the id of the message makes it happen once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    GRADE_FIELD_NUMBER: _builtins.int
+    number: _builtins.str
+    clock: _builtins.str
+    cycle: _builtins.int
+    generation: _builtins.int
+    step: _builtins.str
+    action: _builtins.str
+    """"raise_grade", "reassign_team" or "reassign_role"."""
+    target: _builtins.str
+    grade: _builtins.str
+    """Grade the clock ran under: a change of grade since then makes the wish void."""
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.str = ...,
+        clock: _builtins.str = ...,
+        cycle: _builtins.int = ...,
+        generation: _builtins.int = ...,
+        step: _builtins.str = ...,
+        action: _builtins.str = ...,
+        target: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        grade: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "at", b"at", "clock", b"clock", "cycle", b"cycle", "due_at", b"due_at", "generation", b"generation", "grade", b"grade", "number", b"number", "step", b"step", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SlaAsked: _TypeAlias = SlaAsked  # noqa: Y015
+
+@_typing.final
+class SlaAlarm(_message.Message):
+    """Body of sla.alarm: the auditor found steps not taken (D23)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEPS_FIELD_NUMBER: _builtins.int
+    OLDEST_FIELD_NUMBER: _builtins.int
+    NUMBERS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    steps: _builtins.int
+    """Steps overdue by more than the bound, the oldest due instant, and some of their tickets."""
+    text: _builtins.str
+    """One sentence with the remedy."""
+    over: _builtins.bool
+    @_builtins.property
+    def oldest(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        steps: _builtins.int = ...,
+        oldest: _timestamp_pb2.Timestamp | None = ...,
+        numbers: _abc.Iterable[_builtins.str] | None = ...,
+        text: _builtins.str = ...,
+        over: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest", b"oldest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["numbers", b"numbers", "oldest", b"oldest", "over", b"over", "steps", b"steps", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SlaAlarm: _TypeAlias = SlaAlarm  # noqa: Y015
+
+@_typing.final
 class EscalationEvent(_message.Message):
-    """Body of escalation.raised, escalation.climbed, escalation.acknowledged and escalation.ended (D14)."""
+    """Body of escalation.raised, escalation.climbed, escalation.repeated, escalation.acknowledged and escalation.ended (D14)."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -251,6 +562,11 @@ class EscalationEvent(_message.Message):
     DUE_AT_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    ALARM_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    REPEATS_FIELD_NUMBER: _builtins.int
+    LABEL_ZH_FIELD_NUMBER: _builtins.int
+    LABEL_EN_FIELD_NUMBER: _builtins.int
     escalation_id: _builtins.str
     """"<number>/<clock>/<cycle>"."""
     clock: _builtins.str
@@ -258,6 +574,14 @@ class EscalationEvent(_message.Message):
     """0-based rung of the chain, and the role on it."""
     role: _builtins.str
     reason: _builtins.str
+    alarm: _builtins.bool
+    """Raised by an occasion, such as a major incident, instead of a breach (D15)."""
+    page: _builtins.bool
+    repeats: _builtins.int
+    """How often this rung was told before."""
+    label_zh: _builtins.str
+    """The alarm's or clock's name in both languages."""
+    label_en: _builtins.str
     @_builtins.property
     def ticket(self) -> Global___TicketBrief: ...
     @_builtins.property
@@ -278,10 +602,15 @@ class EscalationEvent(_message.Message):
         due_at: _timestamp_pb2.Timestamp | None = ...,
         acknowledged_by: _common_pb2.Actor | None = ...,
         reason: _builtins.str = ...,
+        alarm: _builtins.bool = ...,
+        page: _builtins.bool = ...,
+        repeats: _builtins.int = ...,
+        label_zh: _builtins.str = ...,
+        label_en: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "at", b"at", "due_at", b"due_at", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "at", b"at", "clock", b"clock", "due_at", b"due_at", "escalation_id", b"escalation_id", "reason", b"reason", "role", b"role", "rung", b"rung", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "alarm", b"alarm", "at", b"at", "clock", b"clock", "due_at", b"due_at", "escalation_id", b"escalation_id", "label_en", b"label_en", "label_zh", b"label_zh", "page", b"page", "reason", b"reason", "repeats", b"repeats", "role", b"role", "rung", b"rung", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,19 +641,34 @@ class GetClocksResponse(_message.Message):
 
     CLOCKS_FIELD_NUMBER: _builtins.int
     ESCALATIONS_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
+    COMMITMENTS_FIELD_NUMBER: _builtins.int
+    RECALCULATIONS_FIELD_NUMBER: _builtins.int
+    POLICY_VERSION_FIELD_NUMBER: _builtins.int
+    policy_version: _builtins.str
     @_builtins.property
     def clocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockState]: ...
     @_builtins.property
     def escalations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Escalation]: ...
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pause]: ...
+    @_builtins.property
+    def commitments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Commitment]: ...
+    @_builtins.property
+    def recalculations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Recalculation]: ...
     def __init__(
         self,
         *,
         clocks: _abc.Iterable[Global___ClockState] | None = ...,
         escalations: _abc.Iterable[Global___Escalation] | None = ...,
+        pauses: _abc.Iterable[Global___Pause] | None = ...,
+        commitments: _abc.Iterable[Global___Commitment] | None = ...,
+        recalculations: _abc.Iterable[Global___Recalculation] | None = ...,
+        policy_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "escalations", b"escalations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "commitments", b"commitments", "escalations", b"escalations", "pauses", b"pauses", "policy_version", b"policy_version", "recalculations", b"recalculations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -344,6 +688,8 @@ class Escalation(_message.Message):
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    ALARM_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
     escalation_id: _builtins.str
     number: _builtins.str
     clock: _builtins.str
@@ -351,6 +697,8 @@ class Escalation(_message.Message):
     role: _builtins.str
     acknowledged: _builtins.bool
     ended: _builtins.bool
+    alarm: _builtins.bool
+    cycle: _builtins.int
     @_builtins.property
     def raised_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -370,10 +718,12 @@ class Escalation(_message.Message):
         acknowledged: _builtins.bool = ...,
         acknowledged_by: _common_pb2.Actor | None = ...,
         ended: _builtins.bool = ...,
+        alarm: _builtins.bool = ...,
+        cycle: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_by", b"acknowledged_by", "next_at", b"next_at", "raised_at", b"raised_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "acknowledged_by", b"acknowledged_by", "clock", b"clock", "ended", b"ended", "escalation_id", b"escalation_id", "next_at", b"next_at", "number", b"number", "raised_at", b"raised_at", "role", b"role", "rung", b"rung"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "acknowledged_by", b"acknowledged_by", "alarm", b"alarm", "clock", b"clock", "cycle", b"cycle", "ended", b"ended", "escalation_id", b"escalation_id", "next_at", b"next_at", "number", b"number", "raised_at", b"raised_at", "role", b"role", "rung", b"rung"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -386,20 +736,30 @@ class ListAtRiskRequest(_message.Message):
     WITHIN_SECONDS_FIELD_NUMBER: _builtins.int
     TEAM_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    FAMILIES_FIELD_NUMBER: _builtins.int
+    CLOCKS_FIELD_NUMBER: _builtins.int
     within_seconds: _builtins.int
     """Only clocks due within so many seconds; breached ones are always listed."""
     team: _builtins.str
     page_size: _builtins.int
+    @_builtins.property
+    def families(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only clocks of these families or names; empty: all. "progress" lists the silent tickets (D19)."""
+
+    @_builtins.property
+    def clocks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         within_seconds: _builtins.int = ...,
         team: _builtins.str = ...,
         page_size: _builtins.int = ...,
+        families: _abc.Iterable[_builtins.str] | None = ...,
+        clocks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "team", b"team", "within_seconds", b"within_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clocks", b"clocks", "families", b"families", "page_size", b"page_size", "team", b"team", "within_seconds", b"within_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -456,15 +816,40 @@ Global___ListAtRiskResponse: _TypeAlias = ListAtRiskResponse  # noqa: Y015
 class PreviewDeadlineRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class FactsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PROFILE_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     GRADE_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     profile: _builtins.str
     clock: _builtins.str
     grade: _builtins.str
     @_builtins.property
     def start(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def facts(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What limits and calendars may differ by: type, entry, customer, channel ..."""
+
     def __init__(
         self,
         *,
@@ -472,10 +857,11 @@ class PreviewDeadlineRequest(_message.Message):
         clock: _builtins.str = ...,
         grade: _builtins.str = ...,
         start: _timestamp_pb2.Timestamp | None = ...,
+        facts: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "grade", b"grade", "profile", b"profile", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "facts", b"facts", "grade", b"grade", "profile", b"profile", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -489,12 +875,20 @@ class PreviewDeadlineResponse(_message.Message):
     CALENDAR_FIELD_NUMBER: _builtins.int
     LIMIT_SECONDS_FIELD_NUMBER: _builtins.int
     COVERED_UNTIL_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     calendar: _builtins.str
     limit_seconds: _builtins.int
     covered_until: _builtins.str
     """Last day the calendar's holidays are known for (ISO date)."""
+    warning: _builtins.str
+    """A sentence when the deadline lies beyond covered_until."""
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepPreview]:
+        """Each warning and step, in order."""
+
     def __init__(
         self,
         *,
@@ -502,14 +896,39 @@ class PreviewDeadlineResponse(_message.Message):
         calendar: _builtins.str = ...,
         limit_seconds: _builtins.int = ...,
         covered_until: _builtins.str = ...,
+        steps: _abc.Iterable[Global___StepPreview] | None = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "covered_until", b"covered_until", "due_at", b"due_at", "limit_seconds", b"limit_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "covered_until", b"covered_until", "due_at", b"due_at", "limit_seconds", b"limit_seconds", "steps", b"steps", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PreviewDeadlineResponse: _TypeAlias = PreviewDeadlineResponse  # noqa: Y015
+
+@_typing.final
+class StepPreview(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    step: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        step: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepPreview: _TypeAlias = StepPreview  # noqa: Y015
 
 @_typing.final
 class AcknowledgeRequest(_message.Message):
