@@ -74,7 +74,7 @@ def _clock(place: int, commitment: Commitment, facts: Facts, before: Mapping[Key
         name=NAME,
         cycle=commitment.cycle,
         generation=place,
-        grade=earlier.grade if earlier else facts.newest.grade,
+        grade=_grade(facts, commitment.made_at),
         calendar="always",
         started_at=commitment.made_at,
         known_at=commitment.made_at,
@@ -87,10 +87,21 @@ def _clock(place: int, commitment: Commitment, facts: Facts, before: Mapping[Key
         taken=earlier.taken if earlier else (),
         family=NAME,
         subject=commitment.id,
-        policy=earlier.policy if earlier else facts.policy,
+        policy=_policy(facts, commitment.made_at),
         breach_told=earlier.breach_told if earlier else False,
         told=earlier.told if earlier else None,
     )
+
+
+def _grade(facts: Facts, at: datetime) -> str:
+    """The ticket's grade when it was promised."""
+    return next(grade for since, grade in reversed(facts.grades()) if since is None or since <= at)
+
+
+def _policy(facts: Facts, at: datetime) -> str:
+    """The policy version that judged the ticket when it was promised."""
+    laid = [each.new for each in facts.recalculations if each.at <= at]
+    return laid[-1] if laid else facts.newest.profile_version
 
 
 def _note(commitment: Commitment) -> str:
