@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import NamedTuple
 
 from services.kernel.errors import Refused
+from services.kernel.timetable import DAY, EMPTY, EPOCH, MICRO, DaySpans, Table, build, instant, position
 
-DaySpans = Callable[[date], Sequence[tuple[int, int]]]
-"""Local day -> its open spans, ascending, seconds of the wall clock since midnight; an end over 86,400 is tomorrow."""
+Stretches = Sequence[tuple[datetime, datetime]]
+"""Stretches of time [from, to), aware, in any order; they may overlap, and count once."""
 
-_DAY = 86_400
-_MIDNIGHT = datetime(1970, 1, 1)  # noqa: DTZ001 - wall-clock seconds are counted from it, in no zone.
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FARTHEST_YEARS = 40
-
-
-class _Table(NamedTuple):
-    """Open intervals between two instants (epoch seconds), and the working seconds before each of them."""
-
-    first: int
-    last: int
-    starts: list[int]
-    ends: list[int]
-    before: list[int]  # One entry more than starts: the last one is the total.
-
-
-_NOTHING_YET = _Table(0, 0, [], [], [0])
+_MICROSECOND = timedelta(0, 0, 1)
 
 
 class BusinessCalendar:
@@ -49,13 +34,16 @@ class BusinessCalendar:
         self.covered_until = covered_until
         self.always = always
         self._day_spans = day_spans
-        self._table = _NOTHING_YET
+        self._table = EMPTY
 
-    def add(self, start: datetime, seconds: int) -> datetime:
+    def add(self, start: datetime, seconds: int, outside: Stretches = ()) -> datetime:
         """The instant at which `seconds` of open time have passed since start; never before start.
 
         A length that ends with a period ends at its closing, not at the next opening; zero ends at the next opening.
+        What lies in a stretch of `outside` (a pause) is not counted; a length used up as one begins ends there.
         """
+        if outside:
+            return self._add_outside(start, seconds, outside)
         if start.tzinfo is not UTC:
             start = _utc(start)
         if seconds < 0:
@@ -77,18 +65,62 @@ class BusinessCalendar:
                         target, micro = before[i] + seconds, 0
                     j = bisect_left(before, target + 1 if micro else target, i + 1) - 1
                     if j < len(starts):
-                        return _EPOCH + timedelta(0, starts[j] + target - before[j], micro)
+                        return EPOCH + timedelta(0, starts[j] + target - before[j], micro)
             table = self._grow(moment, table)
 
-    def between(self, a: datetime, b: datetime) -> int:
-        """Open seconds from a to b, whole seconds rounded down; negative when b is before a."""
+    def between(self, a: datetime, b: datetime, outside: Stretches = ()) -> int:
+        """Open seconds from a to b outside the stretches, rounded down; negative when b is before a."""
         if b < a:
-            return -self.between(b, a)
-        if self.always:
-            return (b - a) // timedelta(seconds=1)
+            return -self.between(b, a, outside)
         a, b = _utc(a), _utc(b)
-        table = self._covering(int(a.timestamp()), int(b.timestamp()))
-        return (_position(table, b) - _position(table, a)) // 1_000_000
+        left = self._micros(a, b)
+        for begin, end in _apart(outside):
+            if begin < b and end > a:
+                left -= self._micros(max(a, begin), min(b, end))
+        return left // MICRO
+
+    def subtract(self, end: datetime, seconds: int) -> datetime:
+        """The latest instant from which `seconds` of open time pass until end; never after end. The mirror of `add`:
+
+        a length that fills a period begins at its opening; zero before an instant outside hours is the last closing.
+        """
+        end = _utc(end)
+        if seconds < 0:
+            raise ValueError("a length of working time is never negative")
+        if self.always:
+            return end - timedelta(0, seconds)
+        table = self._covering(int(end.timestamp()), int(end.timestamp()))
+        while True:
+            if seconds:
+                whole, micro = divmod(position(table, end) - seconds * MICRO, MICRO)
+                if whole >= 0:
+                    i = bisect_right(table.before, whole) - 1
+                    return EPOCH + timedelta(0, table.starts[i] + whole - table.before[i], micro)
+            else:
+                i = bisect_left(table.starts, end.timestamp()) - 1
+                if i >= 0:
+                    return min(end, EPOCH + timedelta(0, table.ends[i]))
+            table = self._grow(table.first - 1, table)
+
+    def open_spans(self, a: datetime, b: datetime) -> list[tuple[datetime, datetime]]:
+        """The open stretches within [a, b), ascending, UTC; none when b is not after a."""
+        a, b = _utc(a), _utc(b)
+        if b <= a:
+            return []
+        if self.always:
+            return [(a, b)]
+        first, last = int(a.timestamp()), int(b.timestamp())
+        table = self._covering(first, last)
+        i = bisect_right(table.ends, first)
+        found = []
+        while i < len(table.starts) and (opening := EPOCH + timedelta(0, table.starts[i])) < b:
+            found.append((max(a, opening), min(b, EPOCH + timedelta(0, table.ends[i]))))
+            i += 1
+        return found
+
+    def open_within(self, stretches: Stretches) -> int:
+        """Open seconds inside the stretches together, rounded down once."""
+        return sum(self._micros(_utc(begin), _utc(end)) for begin, end in _apart(stretches)) // MICRO
 
     def is_open(self, at: datetime) -> bool:
         """Whether the calendar counts at this instant; a closing instant is closed."""
@@ -125,11 +157,11 @@ class BusinessCalendar:
             raise ValueError("a number of working days is never negative")
         day, left = _utc(start).astimezone(self.zone).date(), days
         for _ in range(_FARTHEST_YEARS * 366):
-            spans = ((0, _DAY),) if self.always else self._day_spans(day)
+            spans = ((0, DAY),) if self.always else self._day_spans(day)
             if left <= 0 and spans:
                 closing = datetime.combine(day, datetime.min.time()) + timedelta(seconds=spans[-1][1])
                 # The second of two equal wall-clock times: the day is over when the clock shows its end for good.
-                end = closing.replace(tzinfo=self.zone, fold=1).astimezone(UTC)
+                end = instant(self.zone, closing, last=True)
                 if end >= start:
                     return end
             day += timedelta(days=1)
@@ -137,18 +169,71 @@ class BusinessCalendar:
                 left -= 1
         raise self._never_open()
 
-    def _covering(self, first: int, last: int) -> _Table:
+    def subtract_working_days(self, end: datetime, days: int) -> datetime:
+        """The start of business of the `days`-th working day before the local day of end: those days are whole.
+
+        The mirror of `add_working_days`: the day of end is not counted; never after end.
+        """
+        if days < 0:
+            raise ValueError("a number of working days is never negative")
+        day, left = _utc(end).astimezone(self.zone).date(), days
+        for _ in range(_FARTHEST_YEARS * 366):
+            spans = ((0, DAY),) if self.always else self._day_spans(day)
+            if left <= 0 and spans:
+                opening = datetime.combine(day, datetime.min.time()) + timedelta(seconds=spans[0][0])
+                begin = instant(self.zone, opening)
+                if begin <= end:
+                    return begin
+            day -= timedelta(days=1)
+            if left > 0 and (self.always or self._day_spans(day)):
+                left -= 1
+        raise self._never_open()
+
+    def _add_outside(self, start: datetime, seconds: int, outside: Stretches) -> datetime:
+        if seconds < 0:
+            raise ValueError("a length of working time is never negative")
+        at, left = _utc(start), seconds * MICRO
+        for begin, end in _apart(outside):
+            if end <= at:
+                continue
+            counted = self._micros(at, begin) if begin > at else 0
+            if counted >= left and (seconds or self.add(at, 0) < begin):
+                break
+            at, left = end, left - counted
+        return self._after(at, left) if seconds else self.add(at, 0)
+
+    def _after(self, at: datetime, micros: int) -> datetime:
+        """As `add`, of microseconds and more than none."""
+        if self.always:
+            return at + micros * _MICROSECOND
+        moment = int(at.timestamp())
+        table = self._covering(moment, moment)
+        while True:
+            whole, micro = divmod(position(table, at) + micros, MICRO)
+            j = bisect_left(table.before, whole + 1 if micro else whole) - 1
+            if j < len(table.starts):
+                return EPOCH + timedelta(0, table.starts[j] + whole - table.before[j], micro)
+            table = self._grow(moment, table)
+
+    def _micros(self, a: datetime, b: datetime) -> int:
+        """Open microseconds from a to b, both UTC and in this order."""
+        if self.always:
+            return (b - a) // _MICROSECOND
+        table = self._covering(int(a.timestamp()), int(b.timestamp()))
+        return position(table, b) - position(table, a)
+
+    def _covering(self, first: int, last: int) -> Table:
         table = self._table
         for moment in (first, last):
             while not table.first <= moment < table.last:
                 table = self._grow(moment, table)
         return table
 
-    def _grow(self, moment: int, table: _Table) -> _Table:
+    def _grow(self, moment: int, table: Table) -> Table:
         """A table that covers the instant and reaches further than the one given."""
         year = datetime.fromtimestamp(moment, UTC).year
         first, last = year - 1, year + 2
-        if table is not _NOTHING_YET:
+        if table is not EMPTY:
             known_first = datetime.fromtimestamp(table.first, UTC).year
             known_last = datetime.fromtimestamp(table.last, UTC).year
             if table.first <= moment < table.last:
@@ -157,7 +242,7 @@ class BusinessCalendar:
             first, last = min(first, known_first), max(last, known_last)
         if last - year > _FARTHEST_YEARS * 2:
             raise self._never_open()
-        self._table = _build(self._day_spans, self.zone, first, last)
+        self._table = build(self._day_spans, self.zone, first, last)
         return self._table
 
     def _never_open(self) -> Refused:
@@ -173,76 +258,14 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _position(table: _Table, at: datetime) -> int:
-    """Open microseconds since the table began."""
-    moment = int(at.timestamp())
-    i = bisect_right(table.ends, moment)
-    if i < len(table.starts) and table.starts[i] <= moment:
-        return (table.before[i] + moment - table.starts[i]) * 1_000_000 + at.microsecond
-    return table.before[i] * 1_000_000
-
-
-def _build(day_spans: DaySpans, zone: tzinfo, first_year: int, last_year: int) -> _Table:
-    """Table from the first of January of one year to that of another, both UTC."""
-    first = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp())
-    last = int(datetime(last_year, 1, 1, tzinfo=UTC).timestamp())
-    walls = list(_wall_intervals(day_spans, date(first_year, 1, 1) - timedelta(days=3), date(last_year, 1, 4)))
-    wall_ends = [end for _, end in walls]
-    starts: list[int] = []
-    ends: list[int] = []
-    before = [0]
-    for begin, finish, offset in _offsets(zone, first, last):
-        for opening, closing in walls[bisect_right(wall_ends, begin + offset) :]:
-            start, end = max(begin, opening - offset), min(finish, closing - offset)
-            if opening - offset >= finish:
-                break
-            if ends and ends[-1] == start:
-                ends[-1] = end
-                before[-1] += end - start
-            else:
-                starts.append(start)
-                ends.append(end)
-                before.append(before[-1] + end - start)
-    return _Table(first, last, starts, ends, before)
-
-
-def _wall_intervals(day_spans: DaySpans, first: date, last: date) -> Iterator[tuple[int, int]]:
-    """Open intervals in seconds of the wall clock since 1970, ascending, those that touch or overlap joined."""
-    opening = closing = -(10**12)
-    day = first
-    while day < last:
-        midnight = (day - _MIDNIGHT.date()).days * _DAY
-        for begin, end in day_spans(day):
-            if end <= begin:
-                continue
-            if midnight + begin > closing:
-                if closing > opening:
-                    yield opening, closing
-                opening, closing = midnight + begin, midnight + end
-            else:
-                closing = max(closing, midnight + end)
-        day += timedelta(days=1)
-    if closing > opening:
-        yield opening, closing
-
-
-def _offsets(zone: tzinfo, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-    """Stretches (begin, end, offset from UTC in seconds) with one offset each."""
-
-    def offset(moment: int) -> int:
-        shift = datetime.fromtimestamp(moment, zone).utcoffset()
-        return int(shift.total_seconds()) if shift else 0
-
-    begin, current = first, offset(first)
-    for noon in range(first + _DAY, last + _DAY, _DAY):
-        changed = offset(min(noon, last))
-        if changed == current:
+def _apart(stretches: Stretches) -> list[tuple[datetime, datetime]]:
+    """The same time in stretches that are UTC, ascending and do not touch; empty ones left out."""
+    apart: list[tuple[datetime, datetime]] = []
+    for begin, end in sorted((_utc(begin), _utc(end)) for begin, end in stretches):
+        if end <= begin:
             continue
-        low, high = noon - _DAY, noon
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if offset(middle) == current else (low, middle)
-        if high < last:
-            yield begin, high, current
-            begin, current = high, changed
-    yield begin, last, current
+        if apart and begin <= apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(apart[-1][1], end))
+        else:
+            apart.append((begin, end))
+    return apart

@@ -66,6 +66,48 @@ def test_working_days_end_with_the_business_of_the_last_and_do_not_count_the_fir
     assert calendar.add_working_days(local("2025-03-08 10:00"), 1) == local("2025-03-10 18:00")
 
 
+def test_thirty_minutes_before_monday_morning_lie_on_friday_evening():
+    """D10: `subtract` is the mirror of `add`."""
+    assert calendar.subtract(local("2025-03-10 09:10"), 1800) == local("2025-03-07 17:40")
+    assert calendar.subtract(local("2025-03-10 12:00"), 4 * H) == local("2025-03-07 17:00")
+
+
+def test_a_length_that_fills_a_period_begins_at_its_opening():
+    assert calendar.subtract(local("2025-03-07 13:30"), 3 * H) == local("2025-03-07 09:00")
+    assert calendar.subtract(local("2025-03-10 08:00"), 0) == local("2025-03-07 18:00")
+
+
+def test_working_days_before_an_instant_are_whole_days():
+    """D11."""
+    assert calendar.subtract_working_days(local("2025-03-11 18:00"), 3) == local("2025-03-06 09:00")
+
+
+def test_the_close_of_a_day_that_daylight_saving_skips_is_the_jump():
+    berlin = ZoneInfo("Europe/Berlin")
+    nights = BusinessCalendar("nights", berlin, lambda day: ((22 * H, 26 * H + 1800),))
+    assert nights.add_working_days(local("2025-03-28 12:00", berlin), 1) == local("2025-03-30 03:00", berlin)
+    assert nights.between(local("2025-03-29 22:00", berlin), local("2025-03-30 12:00", berlin)) == 4 * H
+
+
+def test_a_pause_puts_off_the_deadline_by_the_open_time_it_takes():
+    """D10: pauses are stretches outside which a length is counted; they may overlap and lie in any order."""
+    lunch = (local("2025-03-07 11:00"), local("2025-03-07 14:00"))
+    friday = local("2025-03-07 10:00")
+    assert calendar.add(friday, 2 * H, [lunch]) == local("2025-03-07 15:00")
+    assert calendar.add(friday, 2 * H, [lunch, (lunch[0], local("2025-03-07 13:00"))]) == local("2025-03-07 15:00")
+    assert calendar.add(friday, H, [lunch]) == lunch[0]
+    assert calendar.add(lunch[0], 0, [lunch]) == lunch[1]
+    assert calendar.between(friday, local("2025-03-07 15:00"), [lunch]) == 2 * H
+    assert calendar.open_within([lunch, lunch]) == H + 1800
+
+
+def test_open_stretches_of_a_while_are_cut_at_its_edges():
+    assert calendar.open_spans(local("2025-03-07 17:00"), local("2025-03-10 09:30")) == [
+        (local("2025-03-07 17:00"), local("2025-03-07 18:00")),
+        (local("2025-03-10 09:00"), local("2025-03-10 09:30")),
+    ]
+
+
 def test_around_the_clock_needs_no_table():
     always = BusinessCalendar("always", SHANGHAI, lambda day: (), always=True)
     assert always.add(local("2025-03-03 08:00"), 5 * 86_400) == local("2025-03-08 08:00")
