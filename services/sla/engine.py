@@ -12,8 +12,9 @@ from services.runtime import telemetry
 from services.runtime.message import Heard, Said
 from services.runtime.outbox import AT_ONCE, LEAVE_ALONE
 from services.sla.handlers import Clocks, RulesFor, Utterance, fire, hear, say_again, shard_of
+from services.sla.hearing import hear_all
 from services.sla.leases import Leases
-from services.sla.stream import hear_all, say_all
+from services.sla.stream import say_all
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the database for timers that another replica has set."""

@@ -319,6 +319,8 @@ class Rules:
     """Alarms, pauses, choices of chains and calendars, quiet hours."""
     version: str = ""
     """Policy version these rules are of."""
+    choices: frozenset[str] = frozenset()
+    """Extra fields with a list of choices; conditions may ask for them."""
     by_name: Mapping[str, ClockRule] = field(init=False)
 
     def __post_init__(self) -> None:

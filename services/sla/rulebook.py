@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.profile.calendars import calendars_of
+from services.profile.condition_checks import asked_fields
 from services.profile.load import LoadedProfile, Profiles
 from services.sla.model import Rules
 
@@ -20,6 +21,7 @@ def rules_of(loaded: LoadedProfile) -> Rules:
         warn_roles=levels.warn_roles,
         levels=levels,
         version=loaded.version,
+        choices=frozenset(asked_fields(loaded.profile)),
     )
 
 

@@ -146,8 +146,8 @@ class MongoClocks:
 def _row(timeline: Timeline, by: str) -> Row:
     facts = timeline.facts
     newest = _plain(facts.newest)
-    # The newest cycle and the facts hold them already.
-    for name in ("milestones", "taken_back", "moment"):
+    # The newest cycle and the facts hold them already, as they do the moment.
+    for name in ("milestones", "taken_back"):
         newest.pop(name, None)
     row: Row = {
         "_id": timeline.number,
@@ -160,6 +160,7 @@ def _row(timeline: Timeline, by: str) -> Row:
             "cycles": [_plain(each) for each in facts.cycles],
             "regrades": [_plain(each) for each in facts.regrades],
             "taken_back": [_plain(each) for each in facts.taken_back],
+            **({"trail": [_kept_moment(each) for each in facts.trail]} if facts.trail else {}),
             **{name: [_plain(each) for each in told] for name in _LISTS if (told := getattr(facts, name))},
         },
         "clocks": [_plain(each) for each in timeline.clocks],
@@ -202,8 +203,19 @@ def _timeline(row: Row) -> Timeline:
     )
 
 
-def _moment(row: Row) -> Moment:
-    return Moment(**{**row, "flags": tuple(row.get("flags", ()))})
+def _kept_moment(moment: Moment) -> list[Any]:
+    """A list instead of a document: tickets have one for each version, so names would weigh more than words."""
+    kept = [moment.version, moment.at, moment.cycle, moment.event, moment.state, moment.team, moment.by, moment.record]
+    if moment.flags:
+        return [*kept, *moment.flags]
+    while kept[-1] == "":
+        kept.pop()
+    return kept
+
+
+def _moment(kept: Sequence[Any]) -> Moment:
+    known = dict(zip(_MOMENT, kept, strict=False))
+    return Moment(**known, flags=tuple(kept[len(_MOMENT) :]))
 
 
 def _clock(row: Row) -> Clock:
@@ -213,8 +225,9 @@ def _clock(row: Row) -> Clock:
     return Clock(**{**told, "taken": tuple(taken)})
 
 
-_LISTS = ("trail", "holds", "commitments", "recalculations")
-_KINDS = (News, Cycle, Regrade, TakenBack, Moment, Hold, Commitment, Recalculation, Clock, Escalation, Effect)
+_MOMENT = ("version", "at", "cycle", "event", "state", "team", "by", "record")
+_LISTS = ("holds", "commitments", "recalculations")
+_KINDS = (News, Cycle, Regrade, TakenBack, Hold, Commitment, Recalculation, Clock, Escalation, Effect)
 _NAMES: dict[type, tuple[str, ...]] = {kind: tuple(each.name for each in fields(kind)) for kind in _KINDS}
 _DEFAULTS: dict[type, dict[str, Any]] = {
     kind: {each.name: each.default for each in fields(kind) if each.default is not MISSING} for kind in _KINDS
@@ -227,7 +240,9 @@ def _plain(thing: Any) -> Row:
     defaults = _DEFAULTS[type(thing)]
     for name in _NAMES[type(thing)]:
         value = getattr(thing, name)
-        if name in ("regrade", "moment"):
+        if name == "moment":
+            continue
+        if name == "regrade":
             if value is not None:
                 row[name] = _plain(value)
         elif name in defaults and value == defaults[name]:

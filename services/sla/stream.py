@@ -1,24 +1,21 @@
-"""Between the stream's words and ours: a ticket.* message to News, an effect to what is said about it."""
+"""From effects to what is said about them: sla.* and escalation.* on the stream."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
-from services.kernel.errors import Missing, Refused
-from services.runtime.message import Heard, Said, event_id
+from services.contracts.deskstream.v1 import common_pb2, sla_pb2
+from services.runtime.message import Said, event_id
 from services.sla.handlers import RulesFor, Utterance
-from services.sla.model import Clock, Effect, Escalation, News, Regrade, Rules, TakenBack, Timeline
+from services.sla.hearing import Causes
+from services.sla.model import Clock, Effect, Escalation, Rules, Timeline
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NONE: Mapping[tuple[str, str], str] = MappingProxyType({})
-_ENDED = (ticket_pb2.PHASE_CLOSED, ticket_pb2.PHASE_CANCELLED)
-_CHANNELS = {number: name.removeprefix("CHANNEL_").lower() for name, number in common_pb2.Channel.items() if number}
-_MILESTONE = "milestones."
+_NONE: Causes = MappingProxyType({})
 _KEYS = {
     "armed": "sla.armed",
     "warned": "sla.warned",
@@ -31,74 +28,6 @@ _KEYS = {
 }
 _STATUS = {name: sla_pb2.ClockStatus.Value(f"CLOCK_STATUS_{name}") for name in
            ("RUNNING", "MET", "BREACHED", "MET_LATE", "CANCELLED")}  # fmt: skip
-
-
-Causes = Mapping[tuple[str, str], str]
-"""Ticket number and cause of an effect -> id of the message that was the cause."""
-
-
-def hear_all(batch: Iterable[Heard], rules_for: RulesFor) -> tuple[list[News], Causes]:
-    """The news of a batch and who told them; a message that tells none is refused alone."""
-    found: list[News] = []
-    causes: dict[tuple[str, str], str] = {}
-    for heard in batch:
-        try:
-            news = news_of(heard.decode(ticket_pb2.TicketEvent))
-            rules_for(news.profile, news.profile_version)
-        except Refused as refused:
-            heard.refuse(refused)
-        except Missing as missing:
-            heard.refuse(Refused(missing.message, field="ticket.profile"))
-        else:
-            found.append(news)
-            causes[news.number, f"v{news.version}"] = heard.id
-    return found, causes
-
-
-def news_of(event: ticket_pb2.TicketEvent) -> News:
-    """What a ticket event tells about time. Instants are cut to milliseconds, as MongoDB keeps them."""
-    ticket = event.ticket
-    if not ticket.number or ticket.version < 1:
-        raise Refused("A ticket event needs the ticket's number and a version from 1 up.", field="ticket.number")
-    updated = _instant(ticket.updated_at) if ticket.HasField("updated_at") else _instant(event.at)
-    traits = {
-        "type": ticket.type,
-        "entry": ticket.entry,
-        "channel": _CHANNELS.get(ticket.channel, ""),
-        "project": ticket.project,
-        "unit": ticket.requester.unit,
-        "path": ticket.path,
-        "major": ticket.fields.get("major", ""),
-    }
-    regrade = next((each for each in event.changes if each.field == "grade" and each.old != each.new), None)
-    return News(
-        number=ticket.number,
-        version=ticket.version,
-        profile=ticket.profile,
-        profile_version=ticket.profile_version,
-        grade=ticket.grade,
-        ended=ticket.phase in _ENDED,
-        cycle=ticket.cycle,
-        milestones={name: _instant(at) for name, at in ticket.milestones.items()},
-        updated_at=updated,
-        traits={name: value for name, value in traits.items() if value},
-        regrade=Regrade(ticket.version, regrade.old, regrade.new, _instant(event.at)) if regrade else None,
-        taken_back=tuple(_taken_back(event)),
-        team=ticket.team,
-        brief=_brief(ticket).SerializeToString(deterministic=True),
-    )
-
-
-def _taken_back(event: ticket_pb2.TicketEvent) -> Iterator[TakenBack]:
-    for change in event.changes:
-        if change.field.startswith(_MILESTONE) and change.old and not change.new:
-            try:
-                was = datetime.fromisoformat(change.old).astimezone(UTC)
-            except ValueError as error:
-                raise Refused(f'"{change.old}" is no instant; write it as ISO 8601.', field="changes") from error
-            was = was.replace(microsecond=was.microsecond // 1000 * 1000)
-            name = change.field.removeprefix(_MILESTONE)
-            yield TakenBack(event.ticket.version, event.ticket.cycle, name, was, _instant(event.at))
 
 
 def say_all(utterances: Iterable[Utterance], rules_for: RulesFor, causes: Causes = _NONE) -> Iterator[Said]:
@@ -209,31 +138,3 @@ def _escalation_event(timeline: Timeline, effect: Effect) -> sla_pb2.EscalationE
 
 def _actor(person: str, role: str) -> common_pb2.Actor | None:
     return common_pb2.Actor(id=person, role=role) if person else None
-
-
-def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
-    who = ticket.requester
-    return sla_pb2.TicketBrief(
-        number=ticket.number,
-        profile=ticket.profile,
-        title=ticket.title,
-        grade=ticket.grade,
-        priority=ticket.priority,
-        team=ticket.team,
-        assignee=ticket.assignee,
-        project_manager=ticket.project_manager,
-        project=ticket.project,
-        channel=ticket.channel,
-        # Whom a notice to the requester reaches; how to call them is nobody's business on these events (O11, P14).
-        requester=common_pb2.Requester(
-            id=who.id, name=who.name, unit=who.unit, email=who.email, language=who.language, external=who.external
-        ),
-        state=ticket.state,
-        type=ticket.type,
-        path=ticket.path,
-        accused=ticket.accused,
-    )
-
-
-def _instant(at: Timestamp) -> datetime:
-    return _EPOCH + timedelta(0, at.seconds, at.nanos // 1_000_000 * 1000)

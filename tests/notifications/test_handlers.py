@@ -16,7 +16,7 @@ from services.notifications import facts as reading
 from services.notifications.handlers import settle
 from services.notifications.model import Result
 from services.runtime.message import Heard, Said
-from services.sla.stream import _brief as sla_brief
+from services.sla.hearing import _brief as sla_brief
 from tests.notifications.world import (
     NOON,
     NUMBER,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.dispatch import wire
-from services.sla.stream import news_of
+from services.sla.hearing import news_of
 from tests.dispatch.world import Tale
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.sla.model import Cycle, Facts, News, TakenBack
+from services.sla.model import Cycle, Facts, Moment, News, TakenBack
 
 
 def learn(known: Facts | None, news: News) -> Facts:
     """The facts after a message; the very same object when it tells nothing new."""
     if known is None:
         regrades = (news.regrade,) if news.regrade else ()
-        return Facts(news, news.version, news.grade, (_begun(news),), regrades, news.taken_back)
+        trail = (news.moment,) if news.moment else ()
+        return Facts(news, news.version, news.grade, (_begun(news),), regrades, news.taken_back, trail)
     after = known
     if news.version > known.newest.version:
         after = replace(after, newest=news)
@@ -24,7 +25,18 @@ def learn(known: Facts | None, news: News) -> Facts:
         after = replace(after, regrades=tuple(sorted((*known.regrades, news.regrade), key=lambda each: each.version)))
     if news.taken_back and all(each.version != news.version for each in known.taken_back):
         after = replace(after, taken_back=tuple(sorted((*known.taken_back, *news.taken_back), key=_order)))
-    return after
+    moments = _learn_moment(known.trail, news.moment)
+    return after if moments is known.trail else replace(after, trail=moments)
+
+
+def _learn_moment(trail: tuple[Moment, ...], moment: Moment | None) -> tuple[Moment, ...]:
+    if moment is None:
+        return trail
+    if not trail or trail[-1].version < moment.version:
+        return (*trail, moment)
+    if any(each.version == moment.version for each in trail):
+        return trail
+    return tuple(sorted((*trail, moment), key=lambda each: each.version))
 
 
 def _order(taken_back: TakenBack) -> tuple[int, str]:
