@@ -18,6 +18,7 @@ from services.profile.people_checks import check_organisation
 from services.profile.records_checks import check_records
 from services.profile.roster_checks import check_roster
 from services.profile.schema import About, Profile
+from services.profile.watch_checks import WATCH_EVENTS, check_watch
 
 _EVENTS = frozenset(
     {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
@@ -36,6 +37,7 @@ _EVENTS = frozenset(
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
     | {"ticket.worked_around"}
     | {"ticket.assigned", "ticket.overflowed", "ticket.taken_back"}
+    | {f"watch.{event}" for event in WATCH_EVENTS}
 )
 
 
@@ -55,6 +57,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from _notices(profile)
     yield from check_organisation(profile)
     yield from check_roster(profile)
+    yield from check_watch(profile)
 
 
 def _about(profile: Profile) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ from services.profile.organisation import Team as Team
 from services.profile.records import Flag as Flag
 from services.profile.records import RecordForm as RecordForm
 from services.profile.roster import RosterRules
+from services.profile.watch import WatchRules
 
 
 class Document(Facet):
@@ -220,6 +221,8 @@ class Profile(Facet):
     organisation: Organisation
     roster: RosterRules | None = None
     """Shifts, filing, leave and swaps; null: duty is the pattern of the organisation alone."""
+    watch: WatchRules | None = None
+    """Outage mode, notices, findings, schedules, surges; null: the desk keeps no watch."""
 
     @cached_property
     def catalogue(self) -> Catalogue:
