@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from services.kernel.clock import Clock, SystemClock
@@ -16,22 +16,24 @@ LOOK_EVERY = 0.02
 
 
 class JourneyClock:
-    """The machine's clock plus an offset kept in a file, so that separate processes move together.
+    """A clock, the machine's unless told, plus an offset kept in a file, so that separate processes move together.
 
     The file is looked at no more often than every 20 ms; a missing file means no offset.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, under: Clock | None = None) -> None:
+        """`under` is what the offset is added to: the machine's clock, or the database's (`runtime.steady`)."""
         self._file = file
+        self._under = under or SystemClock()
         self._offset = timedelta()
         self._looked = 0.0
         self._stamp = 0
         self._look()
 
     def now(self) -> datetime:
-        """The machine's time plus the offset, aware UTC."""
+        """The time of the clock below plus the offset, aware UTC."""
         self._look()
-        return datetime.now(UTC) + self._offset
+        return self._under.now() + self._offset
 
     def _look(self) -> None:
         began = time.monotonic()
@@ -58,6 +60,6 @@ def move(file: Path, forward: timedelta) -> None:
     os.replace(fresh, file)
 
 
-def clock_from(settings: Settings) -> Clock:
-    """The clock the settings ask for."""
-    return JourneyClock(Path(settings.clock_file)) if settings.clock_file else SystemClock()
+def clock_from(settings: Settings, under: Clock | None = None) -> Clock:
+    """The clock the settings ask for, on top of `under` (the machine's when there is none)."""
+    return JourneyClock(Path(settings.clock_file), under) if settings.clock_file else under or SystemClock()
