@@ -10,6 +10,7 @@ from services.profile.assignment_checks import check_assignment
 from services.profile.calendar_checks import check_calendars
 from services.profile.clock_checks import SPECIAL_RECIPIENTS, check_clocks
 from services.profile.condition_checks import check_condition, check_routing
+from services.profile.emergency_checks import LEADERS, UNIT_CONTACTS, check_emergency
 from services.profile.faults import Finding, Path, duplicates, unknown
 from services.profile.form_checks import check_forms
 from services.profile.grading_checks import check_grading
@@ -33,7 +34,7 @@ _EVENTS = frozenset(
         for kind in ("new_fault", "problem_resolved", "merged_in", "merged_resolved", "merged_withdrawn")
     }
     | {f"ticket.{event}" for event in ("linked", "unlinked", "merged", "urged", "departments_set")}
-    | {"alert.urged_unheld"}
+    | {"alert.urged_unheld", "alert.bulletin_of_parent"}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
     | {"ticket.worked_around"}
     | {"ticket.assigned", "ticket.overflowed", "ticket.taken_back"}
@@ -55,6 +56,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_clocks(profile)
     yield from _callback(profile)
     yield from _notices(profile)
+    yield from check_emergency(profile)
     yield from check_organisation(profile)
     yield from check_roster(profile)
     yield from check_watch(profile)
@@ -111,7 +113,7 @@ def _notices(profile: Profile) -> Iterator[Finding]:
         | {f"ticket.{row.event}" for row in profile.transitions}
         | {f"ticket.{form.event}" for form in profile.records}
     )
-    recipients = SPECIAL_RECIPIENTS | frozenset(profile.roles)
+    recipients = SPECIAL_RECIPIENTS | {LEADERS, UNIT_CONTACTS} | frozenset(profile.roles)
     for index, rule in enumerate(profile.notices.rules):
         here: Path = ("notices", "rules", index)
         yield from check_condition(profile, rule.when, (*here, "when"))

@@ -31,6 +31,7 @@ Effect = Literal[
     "assign_engineer",
     "assign_caller",
     "assign_role_on_duty",
+    "assign_manager_on_duty",
     "assign_nobody",
     "route",
     "count_hand_back",
@@ -80,7 +81,7 @@ class Transition(BaseModel):
     guards: tuple[Guard, ...] = ()
     effects: tuple[Effect, ...] = ()
     effect_role: Key | None = None
-    """Role for assign_role_on_duty."""
+    """Role for assign_role_on_duty, and for assign_manager_on_duty where the ticket's project has no manager."""
     given: dict[Key, tuple[str, ...]] = {}
     """Values of the action that choose this row among the rows of one action: `subtype: [technical]` (B7, E6)."""
     writes: Key | None = None

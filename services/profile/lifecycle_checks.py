@@ -114,8 +114,9 @@ def _row(profile: Profile, row: Transition, here: Path) -> Iterator[Finding]:
     for position, role in enumerate(row.roles):
         if role not in roles and role != "system":
             yield (*here, "roles", position), f'there is no role "{role}"; add it to roles or correct the name'
-    if "assign_role_on_duty" in row.effects and row.effect_role is None:
-        yield (*here, "effects"), "assign_role_on_duty needs effect_role; add the role to assign"
+    for effect in ("assign_role_on_duty", "assign_manager_on_duty"):
+        if effect in row.effects and row.effect_role is None:
+            yield (*here, "effects"), f"{effect} needs effect_role; add the role to assign"
     if row.effect_role is not None and row.effect_role not in roles:
         yield (*here, "effect_role"), f'there is no role "{row.effect_role}"; add it to roles or correct the name'
     if "assign_target" in row.effects and "target" not in row.requires:

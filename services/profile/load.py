@@ -27,6 +27,8 @@ Place = Callable[[Path], ProfileFault]
 """Ties a path to its file and line."""
 
 MOST_FILES = 60
+SPREAD = frozenset({"flows", "records"})
+"""Facets that may stand in several files of a folder, which are read one after the other by name."""
 _DEEPEST_EXTENDS = 4
 
 
@@ -143,19 +145,58 @@ class _Merged:
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, tuple[Source, ...]] = {}
         self.faults: list[ProfileFault] = []
 
     def place(self, path: Path) -> ProfileFault:
         """File and line of a path, or of the nearest thing around it that stands in a file."""
-        first = path[0] if path else ""
-        source = self.sources.get(str(first)) or self.sources.get("profile") or next(iter(self.sources.values()), None)
-        if source is None:
+        first = str(path[0]) if path else ""
+        sources = self.sources.get(first) or self.sources.get("profile") or next(iter(self.sources.values()), None)
+        if sources is None:
             return ProfileFault("(empty)", 1, field_name(path), "")
-        for length in range(len(path), 0, -1):
-            if path[:length] in source.lines:
-                return ProfileFault(source.file, source.lines[path[:length]], field_name(path), "")
+        source, there = _part(sources, path) if first in self.sources else (sources[0], path)
+        for length in range(len(there), 0, -1):
+            if there[:length] in source.lines:
+                return ProfileFault(source.file, source.lines[there[:length]], field_name(path), "")
         return ProfileFault(source.file, 1, field_name(path), "")
+
+
+def _part(sources: tuple[Source, ...], path: Path) -> tuple[Source, Path]:
+    """Which of the files of a facet has a path, and what the path is called there."""
+    if len(path) < 2:
+        return sources[0], path
+    facet, key = str(path[0]), path[1]
+    for source in sources:
+        part = source.values[facet]
+        if isinstance(part, list) and isinstance(key, int):
+            if key < len(part):
+                return source, (facet, key, *path[2:])
+            key -= len(part)
+        elif key in part:
+            return source, path
+    return sources[0], path
+
+
+def _joined(facet: str, sources: tuple[Source, ...]) -> Any:
+    """The values of a facet from all its files."""
+    parts = [source.values[facet] for source in sources]
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], list):
+        return [each for part in parts for each in part]
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _twice(facet: str, before: tuple[Source, ...], source: Source) -> str:
+    """Why a facet may not stand in one more file; empty when it may."""
+    first, other = before[0].values[facet], source.values[facet]
+    if facet not in SPREAD or type(first) is not type(other) or not isinstance(other, list | dict):
+        return f"the facet stands in {before[0].file} too; keep one"
+    keys = set(other) if isinstance(other, dict) else set()
+    for each in before:
+        if keys and (both := sorted(keys & set(each.values[facet]))):
+            return f'"{both[0]}" stands in {each.file} too; keep one'
+    return ""
 
 
 def _merge(merged: _Merged, folder: FilePath, below: tuple[str, ...]) -> None:
@@ -167,29 +208,27 @@ def _merge(merged: _Merged, folder: FilePath, below: tuple[str, ...]) -> None:
     if len(files) > MOST_FILES:
         merged.faults.append(ProfileFault(f"{shown}/", 1, "(file)", f"more than {MOST_FILES} files; merge some"))
         return
-    mine: dict[str, Source] = {}
+    mine: dict[str, tuple[Source, ...]] = {}
     for file in files:
         source = read(f"{shown}/{file.name}", file.read_bytes())
         merged.faults.extend(source.faults)
         for facet in source.values:
-            if facet in mine:
-                line = source.lines[(facet,)]
-                text = f"the facet stands in {mine[facet].file} too; keep one"
-                merged.faults.append(ProfileFault(source.file, line, facet, text))
+            if facet in mine and (text := _twice(facet, mine[facet], source)):
+                merged.faults.append(ProfileFault(source.file, source.lines[(facet,)], facet, text))
             else:
-                mine[facet] = source
+                mine[facet] = (*mine.get(facet, ()), source)
     _extend(merged, folder, mine, (*below, shown))
-    for facet, source in mine.items():
+    for facet, sources in mine.items():
         if facet != "extends":
-            merged.values[facet] = source.values[facet]
-            merged.sources[facet] = source
+            merged.values[facet] = _joined(facet, sources)
+            merged.sources[facet] = sources
 
 
-def _extend(merged: _Merged, folder: FilePath, mine: dict[str, Source], chain: tuple[str, ...]) -> None:
+def _extend(merged: _Merged, folder: FilePath, mine: dict[str, tuple[Source, ...]], chain: tuple[str, ...]) -> None:
     """Takes the upper profile's facets first; those of this folder then replace them, facet by facet (S8)."""
     if "extends" not in mine:
         return
-    source = mine["extends"]
+    source = mine["extends"][0]
     line, upper = source.lines[("extends",)], source.values["extends"]
     if not isinstance(upper, str) or not upper.isidentifier():
         merged.faults.append(ProfileFault(source.file, line, "extends", "name a profile folder beside this one"))

@@ -57,6 +57,10 @@ class RecordForm(Facet):
     event: Name = "noted"
     """Said as ticket.<event> when it is added by itself, so that notices can hear of it."""
     demanded: tuple[Demand, ...] = ()
+    types: tuple[Name, ...] = ()
+    """Only tickets of these types have it; empty: all."""
+    tells_children: bool = False
+    """Child tickets hear of it, so that their requesters can be told: the bulletin of an emergency (H14, O6)."""
     after_end: bool = False
     """May still be added once the ticket has ended, such as the correction of wrong information (E15)."""
     by_step: bool = False

@@ -57,6 +57,10 @@ def _form(profile: Profile, form: RecordForm, here: Path) -> Iterator[Finding]:
             yield (*here, "fields", index), "a choice needs choices; list them or use kind: text"
         if field.expected and field.kind != "yes_no":
             yield (*here, "fields", index, "expected"), "only a yes or no can be expected; use kind: yes_no"
+    kinds = [kind.key for kind in profile.types]
+    for position, name in enumerate(form.types):
+        if name not in kinds:
+            yield unknown((*here, "types", position), "type", name, kinds)
     if form.after_end and form.event != "noted":
         yield (*here, "event"), "an ended ticket is only noted; remove the event, or after_end"
     for index, demand in enumerate(form.demanded):

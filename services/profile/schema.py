@@ -25,6 +25,7 @@ from services.profile.clocks import Standing as Standing
 from services.profile.conditions import Condition as Condition
 from services.profile.conditions import RuleCondition as RuleCondition
 from services.profile.conditions import Weekday as Weekday
+from services.profile.emergency import Emergency as Emergency
 from services.profile.facet import Duration as Duration
 from services.profile.facet import Facet as Facet
 from services.profile.facet import Label as Label
@@ -219,6 +220,8 @@ class Profile(Facet):
     kpi: Kpis = Kpis()
     roles: dict[Name, Label]
     organisation: Organisation
+    emergency: Emergency | None = None
+    """Situations, preventive entries, plans and who is told; null: the desk handles no emergencies (section 5.10)."""
     roster: RosterRules | None = None
     """Shifts, filing, leave and swaps; null: duty is the pattern of the organisation alone."""
     watch: WatchRules | None = None

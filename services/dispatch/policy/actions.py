@@ -12,7 +12,7 @@ from services.dispatch.policy.everywhere import EVERYWHERE as PLAIN
 from services.dispatch.policy.everywhere import STAFF, claim, may_everywhere, may_record
 from services.dispatch.policy.guards import GUARDS, Wish
 from services.dispatch.policy.links import LINKING
-from services.dispatch.policy.taking import ALERT, said, take
+from services.dispatch.policy.taking import ALERT, passed_down, said, take
 from services.dispatch.policy.values import LONGEST
 from services.kernel.errors import Fault, Refused
 from services.profile.lifecycle import Transition
@@ -114,7 +114,8 @@ def _first(
             refusal = refusal or refused
             continue
         actor = Actor(caller.id, caller.role_among(row.roles))
-        return said(ticket, after, row.event, row.action, actor, now, command.reason, _alarms(desk, ticket, after))
+        extra = (*_alarms(desk, ticket, after), *passed_down(desk.records.get(row.writes or "")))
+        return said(ticket, after, row.event, row.action, actor, now, command.reason, extra)
     assert refusal is not None  # noqa: S101 - rows is never empty
     raise refusal
 

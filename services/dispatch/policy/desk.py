@@ -130,6 +130,11 @@ class Desk:
         known = self.states.get(state)
         return f"{known.en} ({known.zh})" if known else state
 
+    def type_label(self, kind: str) -> str:
+        """The type in English and Chinese, for sentences."""
+        label = next((each.label for each in self.profile.types if each.key == kind), None)
+        return f"{label.en} ({label.zh})" if label else kind
+
     def role_label(self, role: str) -> str:
         """The role in English and Chinese, for sentences."""
         label = self.profile.roles.get(role)

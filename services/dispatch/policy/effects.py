@@ -84,6 +84,15 @@ def _assign_role_on_duty(wish: Wish, ticket: Ticket) -> Ticket:
     return _held_by(wish, ticket, chosen)
 
 
+def _assign_manager_on_duty(wish: Wish, ticket: Ticket) -> Ticket:
+    """To the manager of the ticket's project or their substitute; without one, to the role on duty (H1)."""
+    project = wish.desk.projects.get(ticket.project)
+    manager = wish.desk.roster.stand_in(project.manager, wish.now) if project else ""
+    if not manager or wish.desk.is_accused(ticket, manager):
+        return _assign_role_on_duty(wish, ticket)
+    return replace(_held_by(wish, ticket, manager), project_manager="")
+
+
 def _assign_nobody(wish: Wish, ticket: Ticket) -> Ticket:
     return replace(ticket, assignee="")
 
@@ -131,6 +140,7 @@ EFFECTS: Mapping[Effect, Callable[[Wish, Ticket], Ticket]] = {
     "assign_engineer": _assign_engineer,
     "assign_caller": _assign_caller,
     "assign_role_on_duty": _assign_role_on_duty,
+    "assign_manager_on_duty": _assign_manager_on_duty,
     "assign_nobody": _assign_nobody,
     "route": _route,
     "count_hand_back": lambda wish, ticket: replace(ticket, hand_backs=ticket.hand_backs + 1),

@@ -24,7 +24,7 @@ OPPOSITE: Mapping[str, str] = {
 }
 """Links between tickets. The kind says what the target is to the ticket: "parent" = the target is its parent."""
 
-RECORDS = frozenset({"change", "emergency", "contact", "article"})
+RECORDS = frozenset({"change", "emergency", "contact", "article", "prevention"})
 """Links to records that are no tickets; their other end finds them by the record's identifier."""
 
 LABELS: Mapping[str, tuple[str, str]] = {
@@ -45,6 +45,7 @@ LABELS: Mapping[str, tuple[str, str]] = {
     "emergency": ("emergency record", "应急记录"),
     "contact": ("contact", "联系记录"),
     "article": ("knowledge article", "知识条目"),
+    "prevention": ("preventive entry", "预防措施条目"),
 }
 
 _AT_WORK = frozenset({"new", "open"})

@@ -10,7 +10,7 @@ from services.dispatch.policy import records
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.grading import because, is_answer
 from services.dispatch.policy.promises import set_aside
-from services.dispatch.policy.taking import said, settled
+from services.dispatch.policy.taking import passed_down, said, settled
 from services.dispatch.policy.values import JUDGES, demand, with_values
 from services.kernel.errors import Refused
 
@@ -99,6 +99,13 @@ def _add_record(desk: Desk, ticket: Ticket, command: Command, caller: Caller, no
     if form is None:
         known = ", ".join(f"{each.key} ({each.label.zh})" for each in desk.records.values()) or "none"
         raise Refused(f'This desk keeps no record "{command.target[:60]}"; use one of: {known}.', field="target")
+    if form.types and ticket.type not in form.types:
+        kinds = ", ".join(desk.type_label(kind) for kind in form.types)
+        raise Refused(
+            f"The {form.label.en} ({form.label.zh}) belongs to: {kinds}; ticket {ticket.number} is none.",
+            code="conflict",
+            field="target",
+        )
     if form.by_step:
         rows = desk.flow(ticket).lifecycle.transitions
         steps = ", ".join(dict.fromkeys(row.action for row in rows if row.writes == form.key))
@@ -120,14 +127,18 @@ def _add_record(desk: Desk, ticket: Ticket, command: Command, caller: Caller, no
     told, rest = records.split(form, command)
     actor = Actor(caller.id, role)
     after = records.written(desk, ticket, form, {**told, **rest.values}, actor, now)
-    return said(ticket, after, form.event, "add_record", actor, now, command.reason)
+    return said(ticket, after, form.event, "add_record", actor, now, command.reason, passed_down(form))
 
 
 def may_record(desk: Desk, ticket: Ticket, caller: Caller) -> bool:
     """Whether there is a kind of record the caller may add now."""
     forms = desk.records.values()
     return any(
-        caller.role_among(form.roles) and not form.by_step and (form.after_end or not ticket.ended) for form in forms
+        caller.role_among(form.roles)
+        and not form.by_step
+        and (form.after_end or not ticket.ended)
+        and (not form.types or ticket.type in form.types)
+        for form in forms
     )
 
 

@@ -22,6 +22,9 @@ from services.profile.records import RecordForm
 ALERT = "alert"
 """Change that is no value of the ticket but news for a supervisor; notices have rules for it (O5)."""
 
+TELLS_CHILDREN = "tells_children"
+"""Change that is no value of the ticket: the kind of a record that child tickets hear of (O6)."""
+
 _AUDITED = (
     *("state", "type", "entry", "project", "title", "description", "impact_scope", "grade", "team", "assignee"),
     *("project_manager", "engineer", "path", "cycle", "hand_backs", "dispatches", "failed_dispatches"),
@@ -101,6 +104,11 @@ def _guarded(wish: Wish, ticket: Ticket) -> None:
         faults = tuple(fault for refused in refusals for fault in refused.faults)
         told = " ".join(refused.message for refused in refusals)
         raise Refused(told, code=refusals[0].code, field=refusals[0].field, faults=faults)
+
+
+def passed_down(form: RecordForm | None) -> tuple[Change, ...]:
+    """What makes child tickets hear of a record that tells them (H14)."""
+    return (Change(TELLS_CHILDREN, "", form.key),) if form is not None and form.tells_children else ()
 
 
 def said(
