@@ -305,6 +305,30 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """A step of a clock (阈值, D13): where it lies, who is told, what dispatch is asked for."""
+
+    place: int
+    """Among the steps of its rule in the order declared, warnings first; `Clock.taken` names it."""
+    text: str
+    """As the rule writes it: "80%", "-30m", "+2h"."""
+    fraction: float | None = None
+    before: Span | None = None
+    after: Span | None = None
+    roles: tuple[str, ...] = ()
+    """Who is told: roles, "assignee", "project_manager" or "team"."""
+    page: bool = False
+    """By every way at once, in quiet hours, too."""
+    asks: tuple[str, ...] = ()
+    """"raise_grade", "reassign_team:<id>", "reassign_role:<role>"."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it lies at the due instant or after it."""
+        return self.after is not None or (self.fraction is not None and self.fraction >= 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """The clock facets of a profile, made ready: rules that depend on another's breach stand after it (D5)."""
 
@@ -322,6 +346,8 @@ class Rules:
     choices: frozenset[str] = frozenset()
     """Extra fields with a list of choices; conditions may ask for them."""
     by_name: Mapping[str, ClockRule] = field(init=False)
+    thresholds: dict[str, tuple[Threshold, ...]] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """Steps by clock, made when first asked for."""
 
     def __post_init__(self) -> None:
         names = {rule.name: rule for rule in self.clocks}
