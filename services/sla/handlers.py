@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from services.kernel.errors import DeskstreamError, Missing, Unavailable
+from services.sla.amending import decide
 from services.sla.model import Clock, Effect, Escalation, News, Rules, Status, Timeline
 from services.sla.policy.facts import learn
 from services.sla.policy.steps import acknowledge as acknowledged
@@ -168,22 +169,13 @@ def acknowledge(
 ) -> Escalated:
     """Takes up an escalation "<number>/<clock>/<cycle>" (D14). Raises Missing, Refused ("forbidden", "conflict")."""
     number, clock, cycle = parse_escalation_id(escalation_id)
-    store.owe(cause, [number], now)
-    for _ in range(_TRIES):
-        before = store.read([number]).get(number)
-        if before is None:
-            store.settle([cause])
-            raise Missing(f"No clocks are kept for ticket {number}.")
-        rules = rules_for(before.facts.newest.profile, before.facts.newest.profile_version)
-        try:
-            after = acknowledged(before, clock, cycle, actor, roles, reason, rules, now, cause)
-        except DeskstreamError:
-            store.settle([cause])
-            raise
-        if after is before or not store.replace([after]):
-            found = next(each for each in after.escalations if (each.clock, each.cycle) == (clock, cycle))
-            return Escalated(after, found, _because(after, {cause}).effects)
-    raise Unavailable(f"Ticket {number} changes all the time; acknowledge it again.")
+
+    def step(before: Timeline, rules: Rules) -> Timeline:
+        return acknowledged(before, clock, cycle, actor, roles, reason, rules, now, cause)
+
+    timeline, effects = decide(store, rules_for, number, step, now, cause)
+    found = next(each for each in timeline.escalations if (each.clock, each.cycle) == (clock, cycle))
+    return Escalated(timeline, found, effects)
 
 
 def parse_escalation_id(text: str) -> tuple[str, str, int]:
