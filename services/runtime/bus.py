@@ -55,6 +55,12 @@ class Given(DependencyProvider):
                 eventlet.sleep(pause)
                 pause = min(pause * 2, 5.0)
 
+    def stop(self) -> None:
+        """Entrypoints have stopped; an object with `hand_over` may leave to other replicas what it held."""
+        hand_over = getattr(getattr(self, "_built", None), "hand_over", None)
+        if hand_over is not None:
+            hand_over()
+
     def get_dependency(self, worker_ctx: Any) -> object:
         return self._built
 

@@ -24,11 +24,11 @@ def rulebook(settings: Settings) -> Rulebook:
 def engine(settings: Settings) -> Engine:
     """What hears tickets and fires timers, with its own name among the replicas."""
     import time
-    from datetime import UTC, datetime
     from uuid import uuid4
 
     from services.runtime.clock import clock_from
     from services.runtime.mongo import connect
+    from services.runtime.steady import steady
     from services.sla.engine import Engine
     from services.sla.leases import Leases
     from services.sla.storage import MongoClocks
@@ -36,8 +36,10 @@ def engine(settings: Settings) -> Engine:
     database = connect("sla", settings)
     store = MongoClocks(database)
     store.ensure_indexes()
-    leases = Leases(database, uuid4().hex, lambda: datetime.now(UTC), time.monotonic)
-    return Engine(store, rulebook(settings), leases, clock_from(settings), time.monotonic)
+    # The indexes waited for the database, so it is there to say what time it is.
+    present = steady(database)
+    leases = Leases(database, uuid4().hex, present.now, time.monotonic)
+    return Engine(store, rulebook(settings), leases, clock_from(settings, present), time.monotonic, present.check)
 
 
 def worker(settings: Settings) -> Worker:

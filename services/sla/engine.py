@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from uuid import uuid4
 
 from services.kernel.clock import Clock
+from services.kernel.errors import Unavailable
 from services.runtime import telemetry
 from services.runtime.message import Heard, Said
 from services.runtime.outbox import AT_ONCE, LEAVE_ALONE
@@ -21,6 +22,7 @@ LOOK_EVERY = 0.5
 LOOK_AHEAD = timedelta(seconds=2)
 AT_A_LOOK = 5_000
 AT_A_TIME = 500
+_LEAST_REACH = timedelta(seconds=1)
 
 PUT_ASIDE_SECONDS = 60.0
 """How long a ticket rests that could not be judged; it must not keep the others waiting."""
@@ -34,17 +36,27 @@ class Engine:
     """One per worker process. Due instants in the database are the truth; the near ones lie in a heap (decision 12)."""
 
     def __init__(
-        self, store: Clocks, rules_for: RulesFor, leases: Leases, clock: Clock, monotonic: Callable[[], float]
+        self,
+        store: Clocks,
+        rules_for: RulesFor,
+        leases: Leases,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        follow: Callable[[], None] = lambda: None,
     ) -> None:
+        """`clock` is the desk's time on top of the database's; `follow` sets it by the database, every few seconds."""
         self._store = store
         self._rules_for = rules_for
         self._leases = leases
         self._clock = clock
         self._monotonic = monotonic
+        self._follow = follow
         self._near: list[tuple[datetime, str]] = []
         self._waiting: dict[str, datetime] = {}
         self._looked = float("-inf")
         self._horizon: datetime | None = None
+        self._reach: timedelta | None = None
+        """How far a look may go at once; None while there is no backlog."""
         self._aside: dict[str, float] = {}
         self._said: list[str] = []
         self._said_again: list[str] = []
@@ -74,9 +86,17 @@ class Engine:
         return self._say(utterances)
 
     def renew(self) -> Iterable[Said]:
-        """Keeps this replica's leases."""
+        """Sets the clock by the database's and keeps this replica's leases."""
+        self._follow()
         self._leases.renew()
         return ()
+
+    def hand_over(self) -> None:
+        """What a replica does last that ends in order: others need not wait for its leases to run out."""
+        try:
+            self._leases.leave()
+        except Unavailable as away:
+            _log.warning("leases_run_out", why=away.message)
 
     def relay(self) -> Iterable[Said]:
         """Says what a crash, or a server, left unsaid; the first call after a start does not wait for it to age."""
@@ -112,9 +132,19 @@ class Engine:
             # Enough to do: what comes to light now is due later than that, or waits no longer than this takes.
             return
         self._looked = moment
-        until = now + LOOK_AHEAD
+        until = ahead = now + LOOK_AHEAD
+        if self._reach is not None and self._horizon is not None:
+            # A backlog is gone through piece by piece: the embedded server's cost goes with all that matches.
+            until = min(ahead, self._horizon + self._reach)
         found = self._store.due(shards, until, AT_A_LOOK)
-        self._horizon = found[-1][0] if len(found) == AT_A_LOOK else until
+        full = len(found) == AT_A_LOOK
+        self._horizon = found[-1][0] if full else until
+        if full:
+            self._reach = max(found[-1][0] - found[0][0], _LEAST_REACH)
+        elif until < ahead:
+            self._reach = (self._reach or _LEAST_REACH) * 2
+        else:
+            self._reach = None
         for due, number in found:
             if self._waiting.get(number) != due:
                 self._waiting[number] = due

@@ -14,14 +14,19 @@ from services.sla.handlers import SHARDS
 LIFETIME = timedelta(seconds=10)
 MARGIN = timedelta(seconds=2)
 """A holder stops this long before others may take over, so that unequal clocks of machines do not matter."""
+PRESENCE = timedelta(seconds=6)
+"""How long a replica counts when shares are reckoned; shorter than a lease, so that the dead claim no share."""
+PATIENCE = timedelta(seconds=3)
+"""How long what was given back waits for whoever lacks it, before anybody takes it."""
+_NOBODY = ""
 _GONE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Leases:
     """This replica's share of the shards. `renew` every few seconds, ask `held` before firing.
 
-    Leases live on wall time, not on the desk's movable clock. They only divide the work: two holders of one shard
-    would still take every step once, for each step is a compare-and-set on its ticket's document.
+    Leases live on the database's time (`wall`), not on the desk's movable clock. They only divide the work: two holders
+    of one shard would still take every step once, for each step is a compare-and-set on its ticket's document.
     """
 
     def __init__(
@@ -46,46 +51,75 @@ class Leases:
         until = now + LIFETIME
         last = begun + (LIFETIME - MARGIN).total_seconds()
         with available():
-            presence = {"_id": f"replica/{self._me}", "until": until}
-            if not self._rows.update_one({"_id": presence["_id"]}, {"$set": {"until": until}}).matched_count:
+            presence = {"_id": f"replica/{self._me}", "until": now + PRESENCE}
+            if not self._rows.update_one(
+                {"_id": presence["_id"]}, {"$set": {"until": presence["until"]}}
+            ).matched_count:
                 insert_new(self._rows, [presence])
             rows = list(self._rows.find({}))
-            kept, spare = divide(rows, self._me, now)
-            held = {shard: last for shard in kept if self._swap(shard, self.tokens.get(shard, -1), until, keep=True)}
+            kept, back, spare = divide(rows, self._me, now)
+            held = {shard: last for shard in kept if self._swap(shard, self.tokens.get(shard, -1), {"until": until})}
             for shard, token in spare:
                 if token < 0:
                     taken = not insert_new(self._rows, [{"_id": shard, "holder": self._me, "token": 1, "until": until}])
                 else:
-                    taken = self._swap(shard, token, until, keep=False)
+                    mine = {"holder": self._me, "token": token + 1, "until": until}
+                    taken = self._swap(shard, token, mine, over_by=now)
                 if taken:
                     held[shard] = last
                     self.tokens[shard] = token + 1 if token >= 0 else 1
-            for shard in set(self._held) - set(held) - set(kept):
-                self._swap(shard, self.tokens.get(shard, -1), _GONE, keep=True)
+            # Before it is offered: a tick that begins now must not count on it.
+            self._held = held
+            for shard in back:
+                self._swap(shard, self.tokens.get(shard, -1), {"holder": _NOBODY, "until": now})
             dead = [row["_id"] for row in rows if isinstance(row["_id"], str) and row["until"] < now - 6 * LIFETIME]
             if dead:
                 self._rows.delete_many({"_id": {"$in": dead}})
-        self._held = held
 
-    def _swap(self, shard: int, token: int, until: datetime, *, keep: bool) -> bool:
-        """Holder, token and time in one compare-and-set; whether the token was still the one expected."""
-        update = {"until": until} if keep else {"holder": self._me, "token": token + 1, "until": until}
-        wanted: Row = {"_id": shard, "token": token}
-        if keep:
-            wanted["holder"] = self._me
+    def leave(self) -> None:
+        """Gives everything back at once: a replica that ends in order keeps nobody waiting."""
+        held, self._held = self._held, {}
+        with available():
+            self._rows.delete_one({"_id": f"replica/{self._me}"})
+            for shard in held:
+                self._swap(shard, self.tokens.get(shard, -1), {"holder": _NOBODY, "until": _GONE})
+
+    def _swap(self, shard: int, token: int, update: Row, *, over_by: datetime | None = None) -> bool:
+        """One compare-and-set on the token and on us as its holder, or on its being over; whether all was as expected.
+
+        The token alone would not do: its holder may have renewed it since we looked.
+        """
+        wanted: Row = {"_id": shard, "token": token, "holder": self._me}
+        if over_by is not None:
+            wanted = {"_id": shard, "token": token, "until": {"$lte": over_by}}
         return self._rows.update_one(wanted, {"$set": update}).matched_count == 1
 
 
-def divide(rows: Sequence[dict[str, Any]], me: str, now: datetime) -> tuple[list[int], list[tuple[int, int]]]:
-    """(shards to keep, shards to take with their last token, -1 for one nobody ever held); at most a fair share."""
+def divide(
+    rows: Sequence[dict[str, Any]], me: str, now: datetime
+) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """(shards to keep, shards to give back, shards to take with their last token, -1 for one nobody ever held).
+
+    What a dead replica held is taken at once by whoever comes first, be it more than a fair share; the excess goes back
+    only while somebody lacks it, so that no shard waits for a replica that will never come.
+    """
     living = {row["_id"] for row in rows if isinstance(row["_id"], str) and row["until"] > now} | {f"replica/{me}"}
     share = -(-SHARDS // len(living))
     leases = {row["_id"]: row for row in rows if isinstance(row["_id"], int)}
-    mine = [shard for shard, row in sorted(leases.items()) if row["holder"] == me and row["until"] > _GONE]
+    mine = [shard for shard, row in sorted(leases.items()) if row["holder"] == me]
+    others = [row["holder"] for row in leases.values() if row["until"] > now]
+    lacking = sum(max(share - others.count(each.partition("/")[2]), 0) for each in living - {f"replica/{me}"})
+    keep = mine[: max(share, len(mine) - lacking)]
     free = [
         (shard, int(leases[shard]["token"]) if shard in leases else -1)
         for shard in range(SHARDS)
-        if shard not in leases or (leases[shard]["until"] <= now and shard not in mine)
+        if shard not in mine and (shard not in leases or leases[shard]["until"] <= now)
     ]
-    keep = mine[:share]
-    return keep, free[: share - len(keep)]
+    orphaned = [each for each in free if each[0] not in leases or _orphaned(leases[each[0]], now)]
+    # Left to the one it was given back for, unless that one does not come.
+    offered = [each for each in free if each not in orphaned]
+    return keep, mine[len(keep) :], [*orphaned, *offered[: max(share - len(keep) - len(orphaned), 0)]]
+
+
+def _orphaned(lease: Row, now: datetime) -> bool:
+    return bool(lease["holder"] != _NOBODY or lease["until"] <= now - PATIENCE)

@@ -179,3 +179,69 @@ def test_a_malformed_message_is_refused_alone_and_the_batch_goes_on(world):
     assert said[0].cause == good.id
     assert good.refused is None
     assert all(each.refused for each in (bad, empty, stranger))
+
+
+def test_a_backlog_of_many_pages_is_worked_off_piece_by_piece_in_due_order_and_nothing_is_skipped(monkeypatch):
+    """D23: a late start catches up, in the order things were due."""
+    monkeypatch.setattr("services.sla.engine.AT_A_LOOK", 50)
+    monkeypatch.setattr("services.sla.engine.AT_A_TIME", 20)
+    asked = []
+
+    class Asked(Shelf):
+        def due(self, shards, until, limit):
+            asked.append(until)
+            return super().due(shards, until, limit)
+
+    world = World(Asked())
+    world.arm(700)
+    hear(world.store, rules_for, [news(1, T0, number="DS9", m={"received": T0 + 5100 * M})], T0)
+    world.clock.at = T0 + 5200 * M
+    taken = []
+    for _ in range(200):
+        world.passed += 0.05
+        warned = [each for each in world.engine.tick() if each.key == "sla.warned"]
+        taken.extend((cast(SlaEvent, each.body).due_at.seconds, each.subject) for each in warned)
+    assert len(taken) == len({number for _, number in taken}) == 701
+    assert taken == sorted(taken, key=lambda each: each[0])
+    assert sum(1 for until in asked if until > world.clock.at) < len(asked) / 2, "most looks went a piece only"
+
+
+def test_a_holder_that_wakes_up_after_its_lease_writes_nothing_that_contradicts(store):
+    """H11: the revision of the document is the fence; what the other replica took meanwhile is not taken again."""
+
+    class Frozen:
+        """The store as a replica sees it that is stopped between reading and writing."""
+
+        def __init__(self):
+            self.meanwhile = lambda: None
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def replace(self, timelines):
+            self.meanwhile()
+            return store.replace(timelines)
+
+    frozen = Frozen()
+    world = World(frozen)
+    world.arm(3)
+    other = World(store)
+    said = []
+
+    def others_work():
+        frozen.meanwhile = lambda: None
+        hear(store, rules_for, [news(2, T0 + 8 * M, number="DS20250303-000002",
+                                     m={"received": T0 + 2 * M, "responded": T0 + 8 * M})], T0 + 8 * M)  # fmt: skip
+        said.extend(other.tick(13))
+
+    frozen.meanwhile = others_work
+    late = world.tick(11)
+    effects = {number: [each.key for each in kept.effects] for number, kept in store.read(
+        [f"DS20250303-{n:06d}" for n in range(3)]).items()}  # fmt: skip
+    assert late == []
+    assert said.count("sla.breached") == 2, "the one that was answered in time is not breached"
+    assert all(len(set(keys)) == len(keys) for keys in effects.values())
+    assert not any("breached" in key for key in effects["DS20250303-000002"])
+    assert [each.at for kept in store.read(effects).values() for each in kept.effects if each.kind == "breached"] == [
+        T0 + 13 * M
+    ] * 2

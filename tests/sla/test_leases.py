@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from services.sla.handlers import SHARDS
-from services.sla.leases import LIFETIME, MARGIN, Leases, divide
+from services.sla.leases import LIFETIME, MARGIN, PATIENCE, Leases, divide
 
 T0 = datetime(2025, 3, 3, tzinfo=UTC)
 S = timedelta(seconds=1)
@@ -77,7 +78,63 @@ def test_a_silent_replica_stops_before_another_takes_over_with_a_higher_token(re
     assert one.held() == ()
 
 
-def test_a_share_is_rounded_up_and_free_shards_are_offered_with_their_last_token():
+@pytest.mark.real
+def test_what_three_killed_replicas_held_is_taken_within_a_lease_and_a_renewal(replicas):
+    """H11: the dead count for no share, so nothing of theirs waits for a replica that never comes."""
+    hands, replica = replicas
+    everyone = [replica(name) for name in "abcd"]
+    for _ in range(6):
+        for each in everyone:
+            each.renew()
+        hands.passed += S
+    survivor = everyone[0]
+    for _ in range(LIFETIME // S // 2 + 1):
+        hands.passed += 2 * S
+        survivor.renew()
+    assert sorted(survivor.held()) == list(range(SHARDS))
+
+
+@pytest.mark.real
+def test_shards_that_were_taken_beyond_a_share_go_back_to_who_lacks_them(replicas):
+    hands, replica = replicas
+    one = replica("one")
+    one.renew()
+    others = [replica("two"), replica("three")]
+    for _ in range(6):
+        for each in (one, *others):
+            each.renew()
+            hands.passed += S
+    assert sorted(len(each.held()) for each in (one, *others)) == [2, 3, 3]
+    settled = [each.held() for each in (one, *others)]
+    for _ in range(3):
+        for each in (one, *others):
+            each.renew()
+            hands.passed += S
+    assert [each.held() for each in (one, *others)] == settled, "once shared out, nothing goes to and fro"
+
+
+@pytest.mark.real
+def test_a_replica_that_ends_in_order_gives_everything_back_at_once(replicas):
+    """H11."""
+    _, replica = replicas
+    one, two = replica("one"), replica("two")
+    one.renew()
+    one.leave()
+    assert one.held() == ()
+    two.renew()
+    assert sorted(two.held()) == list(range(SHARDS))
+
+
+@pytest.mark.real
+def test_a_lease_that_its_holder_renewed_since_is_not_taken(replicas, mongodb_uri):
+    hands, replica = replicas
+    one, two = replica("one"), replica("two")
+    one.renew()
+    assert not two._swap(0, 1, {"holder": "two", "token": 2}, over_by=hands.wall())
+    assert not two._swap(0, 1, {"holder": "two", "token": 2})
+
+
+def test_a_dead_replicas_shards_are_offered_to_anybody_with_their_last_token():
     rows = [
         {"_id": "replica/a", "until": T0 + S},
         {"_id": "replica/b", "until": T0 + S},
@@ -85,6 +142,21 @@ def test_a_share_is_rounded_up_and_free_shards_are_offered_with_their_last_token
         {"_id": 0, "holder": "b", "token": 3, "until": T0 + S},
         {"_id": 1, "holder": "dead", "token": 7, "until": T0},
     ]
-    keep, free = divide(rows, "a", T0)
-    assert keep == []
-    assert free == [(1, 7), (2, -1), (3, -1), (4, -1)]
+    assert divide(rows, "a", T0) == ([], [], [(1, 7), *((shard, -1) for shard in range(2, SHARDS))])
+
+
+def test_what_was_given_back_waits_for_whoever_lacks_it_but_not_for_ever():
+    back: dict[str, Any] = {"_id": 0, "holder": "", "token": 5, "until": T0}
+    mine = [{"_id": shard, "holder": "a", "token": 1, "until": T0 + S} for shard in range(1, 5)]
+    theirs = [{"_id": shard, "holder": "b", "token": 1, "until": T0 + S} for shard in range(5, SHARDS)]
+    rows: list[Any] = [
+        {"_id": "replica/a", "until": T0 + S},
+        {"_id": "replica/b", "until": T0 + S},
+        back,
+        *mine,
+        *theirs,
+    ]
+    assert divide(rows, "a", T0) == ([1, 2, 3, 4], [], [])
+    assert divide(rows, "b", T0) == ([5, 6, 7], [], [(0, 5)])
+    later = [{**row, "until": row["until"] + PATIENCE} for row in rows if row is not back] + [back]
+    assert divide(later, "a", T0 + PATIENCE) == ([1, 2, 3, 4], [], [(0, 5)])
