@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from services.profile.assignment_checks import check_assignment
 from services.profile.calendar_checks import check_calendars
 from services.profile.clock_checks import SPECIAL_RECIPIENTS, check_clocks
+from services.profile.commitment_checks import check_commitments
 from services.profile.condition_checks import check_condition, check_routing
 from services.profile.emergency_checks import LEADERS, UNIT_CONTACTS, check_emergency
 from services.profile.faults import Finding, Path, duplicates, unknown
@@ -23,6 +24,7 @@ from services.profile.watch_checks import WATCH_EVENTS, check_watch
 
 _EVENTS = frozenset(
     {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
+    | {f"sla.{event}" for event in ("promised", "renegotiated", "withdrawn")}
     | {f"escalation.{event}" for event in ("raised", "climbed", "acknowledged", "ended")}
     | {
         f"callback.{event}"
@@ -54,6 +56,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_routing(profile)
     yield from check_assignment(profile, check_condition)
     yield from check_clocks(profile)
+    yield from check_commitments(profile)
     yield from _callback(profile)
     yield from _notices(profile)
     yield from check_emergency(profile)

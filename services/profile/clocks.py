@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from services.profile.commitments import Commitments
 from services.profile.conditions import Condition, Values
 from services.profile.facet import Duration, Facet, Label, Name, Span, parse_span
 
@@ -263,3 +264,4 @@ class ServiceLevels(Facet):
     calendars: tuple[CalendarChoice, ...] = ()
     """The first that fits a ticket replaces a clock's calendar."""
     warn_roles: tuple[Name, ...] = ("specialist",)
+    commitments: Commitments = Commitments()
