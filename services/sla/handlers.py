@@ -10,6 +10,7 @@ from zlib import crc32
 from services.kernel.errors import DeskstreamError, Missing, Unavailable
 from services.sla.amending import decide
 from services.sla.model import Clock, Effect, Escalation, News, Rules, Status, Timeline
+from services.sla.policy.escalating import standing
 from services.sla.policy.facts import learn
 from services.sla.policy.steps import acknowledge as acknowledged
 from services.sla.policy.steps import judge
@@ -174,7 +175,8 @@ def acknowledge(
         return acknowledged(before, clock, cycle, actor, roles, reason, rules, now, cause)
 
     timeline, effects = decide(store, rules_for, number, step, now, cause)
-    found = next(each for each in timeline.escalations if (each.clock, each.cycle) == (clock, cycle))
+    found = standing(timeline.escalations, clock, cycle)
+    assert found is not None  # noqa: S101 - it was acknowledged a moment ago
     return Escalated(timeline, found, effects)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.kernel.errors import Missing, Refused
-from services.sla.model import Clock, Effect, Facts, Rules, Status, Timeline
+from services.sla.model import Clock, Effect, Escalation, Facts, Rules, Status, Timeline
+from services.sla.policy.alarms import ring
 from services.sla.policy.escalating import escalate, ladder_of, standing
 from services.sla.policy.limits import derive
 from services.sla.policy.stepping import take
@@ -36,7 +37,10 @@ def judge(before: Timeline | None, facts: Facts, rules: Rules, now: datetime, ca
         ordinal = sum(1 for effect in told if effect.kind == "armed")
         turn.say("armed", ("", facts.newest.cycle, 0), ordinal, now)
     taken = tuple(take(turn, clock, known.get(clock.key)) for clock in clocks)
-    escalations = escalate(turn, before.escalations if before else (), taken)
+    standing_before = before.escalations if before else ()
+    escalations = escalate(turn, (each for each in standing_before if not each.alarm), taken)
+    if rules.levels.alarms or any(each.alarm for each in standing_before):
+        escalations = (*escalations, *ring(turn, standing_before))
     if facts.holds and any(clock.status is Status.PAUSED for clock in taken):
         # A hold that ends by itself wakes its clock.
         turn.ahead.extend(each.until for each in facts.holds if each.until is not None and each.until > now)
@@ -61,7 +65,7 @@ def acknowledge(before: Timeline, clock: str, cycle: int, actor: str, roles: Col
     found = standing(before.escalations, clock, cycle)
     if found is None:
         raise Missing(f'Ticket {before.number} has no escalation of "{clock}" in cycle {cycle}.')
-    chain = ladder_of(clock, before.facts, rules).roles
+    chain = _chain(found, before.facts, rules)
     role = next((each for each in chain if each in roles), "") or min(
         ALWAYS_MAY_ACKNOWLEDGE.intersection(roles), default=""
     )
@@ -86,6 +90,12 @@ def acknowledge(before: Timeline, clock: str, cycle: int, actor: str, roles: Col
         now,
         cause,
     )
+
+
+def _chain(found: Escalation, facts: Facts, rules: Rules) -> tuple[str, ...]:
+    if found.alarm:
+        return next((each.chain for each in rules.levels.alarms if each.name == found.clock), ())
+    return ladder_of(found.clock, facts, rules).roles
 
 
 def _deadlines_changed(clocks: Iterable[Clock], known: dict[tuple[str, int, int], Clock]) -> bool:
