@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 MOST = 60
 _LONGEST = 60
@@ -11,13 +11,33 @@ _KEYS = ("id", "key", "name", "action")
 """What tells the items of a list apart, so that one that moved is not two that changed."""
 
 
+class Difference(NamedTuple):
+    """A field and its value before and after, as a person reads them; empty where there is none."""
+
+    field: str
+    old: str
+    new: str
+    note: str = ""
+    """"new", "gone", "another order"; empty when another value stands there."""
+
+    def __str__(self) -> str:
+        if self.note == "gone":
+            return f"{self.field}: gone"
+        return f"{self.field}: {self.note}: {self.new}" if self.note else f"{self.field}: {self.old} -> {self.new}"
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines such as "routing.rules[vip].when.grade: P1 -> P1, P2", at most 60 and how many more."""
-    found = list(_between("", old, new))
+    found = [str(each) for each in fields_changed(old, new)]
     return found if len(found) <= MOST else [*found[:MOST], f"... and {len(found) - MOST} more differences"]
 
 
-def _between(path: str, old: Any, new: Any) -> Iterator[str]:
+def fields_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+    """Every difference, field by field (D18)."""
+    return _between("", old, new)
+
+
+def _between(path: str, old: Any, new: Any) -> Iterator[Difference]:
     if old == new:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -29,16 +49,16 @@ def _between(path: str, old: Any, new: Any) -> Iterator[str]:
             yield from _one(f"{path}[{name}]", before, after, name)
         kept = [name for name in before if name in after]
         if kept != [name for name in after if name in before]:
-            yield f"{path}: another order: {_shown(list(after))}"
+            yield Difference(path, _shown(list(before)), _shown(list(after)), "another order")
         return
-    yield f"{path}: {_shown(old)} -> {_shown(new)}"
+    yield Difference(path, _shown(old), _shown(new))
 
 
-def _one(path: str, old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> Iterator[str]:
+def _one(path: str, old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> Iterator[Difference]:
     if key not in old:
-        yield f"{path}: new: {_shown(new[key])}"
+        yield Difference(path, "", _shown(new[key]), "new")
     elif key not in new:
-        yield f"{path}: gone"
+        yield Difference(path, _shown(old[key]), "", "gone")
     else:
         yield from _between(path, old[key], new[key])
 
