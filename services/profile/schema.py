@@ -10,6 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from services.profile.assignment import Assignment
+from services.profile.calendar_facet import Calendar as Calendar
+from services.profile.calendar_facet import Season as Season
 from services.profile.callback import Callback as Callback
 from services.profile.callback import Choice as Choice
 from services.profile.callback import Question as Question
@@ -72,27 +74,6 @@ class About(Facet):
     timezone: str = "Asia/Shanghai"
     language: Literal["zh-CN", "en"] = "zh-CN"
     document: Document
-
-
-class Season(Facet):
-    """Spans of a part of the year, "MM-DD" both inclusive; may run over New Year (冬夏令时)."""
-
-    first: str = Field(pattern=r"^\d\d-\d\d$")
-    last: str = Field(pattern=r"^\d\d-\d\d$")
-    spans: tuple[str, ...]
-
-
-class Calendar(Facet):
-    """When a clock counts (D10): always, or periods of the day with seasons, holidays and make-up days (调休)."""
-
-    always: bool = False
-    days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
-    spans: tuple[str, ...] = ()
-    """"HH:MM-HH:MM", ascending, not overlapping; the gap between two is the lunch gap. "00:00-24:00" is a whole day."""
-    seasons: tuple[Season, ...] = ()
-    holidays: Literal["CN"] | None = None
-    closures: tuple[date, ...] = ()
-    timezone: str | None = None
 
 
 class RequestType(Facet):

@@ -77,7 +77,7 @@ class ShiftTimes:
         self.zone = ZoneInfo(profile.profile.timezone)
         rules = rules_of(profile)
         self.shifts = {shift.key: shift for shift in rules.shifts}
-        self._days = {name: day_spans(facet) for name, facet in profile.calendars.items()}
+        self._days = {name: day_spans(facet, profile.calendars) for name, facet in profile.calendars.items()}
 
     def of(self, key: str, day: date) -> tuple[tuple[int, int], ...]:
         """Epoch seconds of the spans of a shift that begins on the day; empty when it is not worked then (M23)."""

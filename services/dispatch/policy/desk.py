@@ -77,8 +77,9 @@ class Desk:
         self.rules = RuleSet(profile.routing, _below(profile))
         self.asked_fields = frozenset(asked_fields(profile))
         self.asked_calendars = {
-            name: business_calendar(name, profile.calendars[name], profile.calendars[name].timezone or self.zone.key)
-            for name in sorted(self.rules.calendars & profile.calendars.keys())
+            name: business_calendar(name, facet, facet.timezone or self.zone.key, profile.calendars)
+            for name, facet in sorted(profile.calendars.items())
+            if name in self.rules.calendars
         }
 
     def flow(self, ticket: Ticket) -> Flow:
