@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,6 +22,10 @@ class Status(StrEnum):
     BREACHED = "BREACHED"
     MET_LATE = "MET_LATE"
     CANCELLED = "CANCELLED"
+
+
+Rest = tuple[datetime, datetime]
+"""A stretch [from, to) that is taken out of a clock's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Moment:
     """Kind of the record that it added."""
     flags: tuple[str, ...] = ()
     """Flags that stood after it, such as major; sorted."""
+    promised_at: datetime | None = None
+    """What was promised then (C16)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,12 @@ class Commitment:
     withdrawn: bool = False
     closed_at: datetime | None = None
     """When it was replaced or withdrawn."""
+    calendar: str = ""
+    """What its length was counted on; empty where an instant was given."""
+    note: str = ""
+    """How it was kept, or why it was replaced or withdrawn."""
+    measure: bool = False
+    """A measure against recurrence, which reports list while it is overdue (H17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +230,8 @@ class Clock:
     paused_since: datetime | None = None
     paused_seconds: int = 0
     """Open time of its calendar that ended pauses took out."""
+    rests: tuple[Rest, ...] = ()
+    """Stretches taken out of its time: pauses that ended, and one that rests still whose end is known."""
     policy: str = ""
     """Policy version that judged it."""
     breach_told: bool = False
@@ -345,6 +359,8 @@ class Rules:
     """Policy version these rules are of."""
     choices: frozenset[str] = frozenset()
     """Extra fields with a list of choices; conditions may ask for them."""
+    other: Callable[[str], Rules | None] = field(default=lambda version: None, compare=False, repr=False)
+    """Rules of another version of the same profile, None when they are not known (D18)."""
     by_name: Mapping[str, ClockRule] = field(init=False)
     thresholds: dict[str, tuple[Threshold, ...]] = field(init=False, default_factory=dict, compare=False, repr=False)
     """Steps by clock, made when first asked for."""

@@ -87,6 +87,10 @@ def commitment_of(promised: Commitment, facts: Facts, now: datetime) -> sla_pb2.
         kept_at=optional(promised.kept_at),
         replaced_by=promised.replaced_by,
         number=facts.newest.number,
+        kept_by=promised.kept_by,
+        note=promised.note,
+        calendar=promised.calendar,
+        measure=promised.measure,
     )
 
 

@@ -227,6 +227,10 @@ class Commitment(_message.Message):
     KEPT_AT_FIELD_NUMBER: _builtins.int
     REPLACED_BY_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
+    KEPT_BY_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    CALENDAR_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
     text: _builtins.str
@@ -239,6 +243,13 @@ class Commitment(_message.Message):
     """made, reminded, kept, late, broken, renegotiated, withdrawn (section 5.9)."""
     replaced_by: _builtins.str
     number: _builtins.str
+    kept_by: _builtins.str
+    note: _builtins.str
+    """How it was kept, or why it was renegotiated or withdrawn."""
+    calendar: _builtins.str
+    """Calendar that its length was counted on; empty where an instant was given."""
+    measure: _builtins.bool
+    """A measure against recurrence, listed in reports while it is overdue (H17)."""
     @_builtins.property
     def made_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -263,10 +274,14 @@ class Commitment(_message.Message):
         kept_at: _timestamp_pb2.Timestamp | None = ...,
         replaced_by: _builtins.str = ...,
         number: _builtins.str = ...,
+        kept_by: _builtins.str = ...,
+        note: _builtins.str = ...,
+        calendar: _builtins.str = ...,
+        measure: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kept_at", b"kept_at", "made_at", b"made_at", "remind_at", b"remind_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "given", b"given", "id", b"id", "kept_at", b"kept_at", "kind", b"kind", "made_at", b"made_at", "made_by", b"made_by", "number", b"number", "owner", b"owner", "remind_at", b"remind_at", "replaced_by", b"replaced_by", "status", b"status", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "due_at", b"due_at", "given", b"given", "id", b"id", "kept_at", b"kept_at", "kept_by", b"kept_by", "kind", b"kind", "made_at", b"made_at", "made_by", b"made_by", "measure", b"measure", "note", b"note", "number", b"number", "owner", b"owner", "remind_at", b"remind_at", "replaced_by", b"replaced_by", "status", b"status", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
