@@ -68,7 +68,7 @@ def escalate(turn: Turn, before: Iterable[Escalation], clocks: Iterable[Clock]) 
     told = {(each.clock, each.cycle): each for each in before}
     for place, clock in latest.items():
         current = told.get(place)
-        overdue = clock.live and clock.status is Status.BREACHED
+        overdue = clock.live and (clock.status is Status.BREACHED or _ran_ahead(current, clock))
         if current is not None and not current.ended and not overdue:
             current = _end(turn, current, clock, by_key.get((*place, current.generation)))
         if overdue and clock.breach_told and (current is None or _is_over(current, clock)):
@@ -129,6 +129,12 @@ def _raise(turn: Turn, clock: Clock) -> Escalation | None:
         turn.wait(told)
         return None
     return raised(turn, clock.key, chain, due, told)
+
+
+def _ran_ahead(current: Escalation | None, clock: Clock) -> bool:
+    """Whether a replica with a slower clock looks at what another has seen breached: that stays so."""
+    same = current is not None and not current.ended and current.generation == clock.generation
+    return same and current is not None and clock.due_at <= current.raised_at
 
 
 def _is_over(current: Escalation, clock: Clock) -> bool:
