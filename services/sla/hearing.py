@@ -107,6 +107,7 @@ def _moment(event: ticket_pb2.TicketEvent, updated: datetime) -> Moment:
         by="customer" if joined else _by(event.actor),
         record=next((each.new for each in event.changes if each.field == "record" and each.new), ""),
         flags=tuple(sorted(name for name, value in ticket.fields.items() if value == "true")),
+        promised_at=_instant(ticket.promised_at) if ticket.HasField("promised_at") else None,
     )
 
 

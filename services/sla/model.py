@@ -313,6 +313,11 @@ class Timeline:
         """Since when a clock of it has been breached that nobody has stopped; None when there is none."""
         return min((each.due_at for each in self.clocks if each.live and each.status is Status.BREACHED), default=None)
 
+    @property
+    def idle(self) -> bool:
+        """Open, with nothing due and nothing overdue: what the lists of due and overdue tickets do not show (D20)."""
+        return not self.facts.newest.ended and self.next_due is None and self.overdue is None
+
     def clock(self, name: str, cycle: int, generation: int) -> Clock | None:
         """That clock, if the ticket has it."""
         return next((each for each in self.clocks if each.key == (name, cycle, generation)), None)

@@ -45,6 +45,7 @@ class TimelineDocument(mongoengine.Document):
     by = mongoengine.StringField()
     next_due = mongoengine.DateTimeField()
     overdue = mongoengine.DateTimeField()
+    idle = mongoengine.BooleanField()
     facts = mongoengine.DictField()
     clocks = mongoengine.ListField(mongoengine.DictField())
     escalations = mongoengine.ListField(mongoengine.DictField())
@@ -59,6 +60,7 @@ class TimelineDocument(mongoengine.Document):
         "indexes": [
             {"fields": ["next_due"], "sparse": True, "cls": False},
             {"fields": ["overdue"], "sparse": True, "cls": False},
+            {"fields": ["idle"], "sparse": True, "cls": False},
         ],
     }
 
@@ -89,7 +91,7 @@ class MongoClocks:
         if not numbers:
             return {}
         with available():
-            return {row["_id"]: _timeline(row) for row in self._timelines.find({"_id": {"$in": list(numbers)}})}
+            return {row["_id"]: timeline_of(row) for row in self._timelines.find({"_id": {"$in": list(numbers)}})}
 
     def insert(self, timelines: Sequence[Timeline]) -> set[str]:
         return insert_new(self._timelines, [_row(timeline, "") for timeline in timelines])
@@ -128,7 +130,7 @@ class MongoClocks:
         with available():
             overdue = self._timelines.find({"overdue": {"$gt": _EPOCH}}).limit(limit)
             soon = self._timelines.find({"next_due": {"$gt": _EPOCH, "$lte": until}}).limit(limit)
-            return [_timeline(row) for row in {row["_id"]: row for row in (*overdue, *soon)}.values()]
+            return [timeline_of(row) for row in {row["_id"]: row for row in (*overdue, *soon)}.values()]
 
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
         insert_new(self._owed, [{"_id": cause, "numbers": list(numbers), "at": at}])
@@ -171,10 +173,13 @@ def _row(timeline: Timeline, by: str) -> Row:
         row["next_due"] = timeline.next_due
     if overdue := timeline.overdue:
         row["overdue"] = overdue
+    if timeline.idle:
+        row["idle"] = True
     return row
 
 
-def _timeline(row: Row) -> Timeline:
+def timeline_of(row: Row) -> Timeline:
+    """The timeline of a row of the collection."""
     kept = row["facts"]
     cycles = tuple(Cycle(**each) for each in kept["cycles"])
     newest = kept["newest"]
@@ -205,10 +210,10 @@ def _timeline(row: Row) -> Timeline:
 
 def _kept_moment(moment: Moment) -> list[Any]:
     """A list instead of a document: tickets have one for each version, so names would weigh more than words."""
-    kept = [moment.version, moment.at, moment.cycle, moment.event, moment.state, moment.team, moment.by, moment.record]
+    kept = [getattr(moment, name) for name in _MOMENT]
     if moment.flags:
         return [*kept, *moment.flags]
-    while kept[-1] == "":
+    while not kept[-1] and kept[-1] != 0:
         kept.pop()
     return kept
 
@@ -222,10 +227,11 @@ def _clock(row: Row) -> Clock:
     told = {**row, "status": Status(row["status"])}
     # Releases before 0.3 counted warnings instead of naming steps.
     taken = range(told.pop("warned")) if "warned" in told else told.get("taken", ())
-    return Clock(**{**told, "taken": tuple(taken)})
+    rests = tuple((since, until) for since, until in told.pop("rests", ()))
+    return Clock(**{**told, "taken": tuple(taken), "rests": rests})
 
 
-_MOMENT = ("version", "at", "cycle", "event", "state", "team", "by", "record")
+_MOMENT = ("version", "at", "cycle", "event", "state", "team", "by", "record", "promised_at")
 _LISTS = ("holds", "commitments", "recalculations")
 _KINDS = (News, Cycle, Regrade, TakenBack, Hold, Commitment, Recalculation, Clock, Escalation, Effect)
 _NAMES: dict[type, tuple[str, ...]] = {kind: tuple(each.name for each in fields(kind)) for kind in _KINDS}

@@ -3,61 +3,272 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.profile.schema import ClockRule, Condition, Span
+from services.profile.clocks import ClockRule
 from services.sla.model import Clock, Cycle, Facts, Rules, Status
-from services.sla.policy.runs import runs
+from services.sla.policy import commitments
+from services.sla.policy.eras import Era, eras_of, laid_anew
+from services.sla.policy.occasions import Stretch
+from services.sla.policy.pauses import joined, known, resting, rests_of, within
+from services.sla.policy.runs import Run, runs
+from services.sla.policy.terms import Graded, Terms, applies, calendar_of, deadline, limit_of, terms_of
+
+__all__ = ["Key", "applies", "calendar_of", "deadline", "derive", "limit_of"]
 
 Key = tuple[str, int, int]
 _OVERDUE = (Status.BREACHED, Status.MET_LATE)
+_PLACES = 4096
+"""Generations of one start: the version that began it times so many, plus 64 for each recalculation, plus its place."""
+_PLACES_OF_ERA = 64
 
 
 def derive(facts: Facts, rules: Rules, before: Mapping[Key, Clock], now: datetime) -> tuple[Clock, ...]:
     """All clocks of all cycles in the order of the rules (D9); what `before` had earned or said is carried over.
 
-    A deadline once given stays as it was although the policy changed meanwhile (D18).
+    `rules`: those of `facts.policy`. When that version is not known any more, a deadline once given stays as it was
+    although the rules differ (D18). A clock of a policy laid anew keeps its result beside the new one's.
     """
-    clocks: list[Clock] = []
-    for index, cycle in enumerate(facts.cycles):
-        over = facts.cycles[index + 1].begun_at if index + 1 < len(facts.cycles) else _ending(facts, cycle)
-        for rule in rules.clocks:
-            clocks.extend(_of_rule(rule, facts, cycle, over, rules, before, clocks, now))
+    eras = eras_of(facts, rules)
+    clocks = _Judgement(facts, eras[0], eras, before, now).clocks()
+    for era in eras[1:]:
+        clocks = laid_anew(clocks, _Judgement(facts, era, eras, before, now).clocks(), eras[era.place - 1], era, before)
     derived = {clock.key[:2] for clock in clocks}
     for key, clock in before.items():
         # A generation too many was a guess made before the message that declares the change of grade was heard.
-        if key[:2] not in derived:
+        if key[:2] not in derived and not clock.subject:
             # Its condition no longer holds; consumers have heard of it, so they hear that it ended.
             gone = replace(clock, status=Status.CANCELLED, stopped_at=facts.newest.updated_at, note="not_applicable")
             clocks.append(gone if clock.live else clock)
+    if facts.commitments:
+        clocks.extend(commitments.clocks_of(facts, before, now))
     return tuple(clocks)
 
 
-def applies(condition: Condition, facts: Facts, grade: str, rules: Rules) -> bool:
-    """Whether a condition of the profile holds for the ticket."""
-    if condition.grade and grade not in condition.grade:
-        return False
-    traits = facts.newest.traits
-    for name in ("type", "entry", "channel", "project", "unit", "path"):
-        wanted: tuple[str, ...] = getattr(condition, name)
-        if wanted and traits.get(name, "") not in wanted:
-            return False
-    if condition.major is not None and (traits.get("major", "") == "true") != condition.major:
-        return False
-    if condition.in_hours is not None:
-        received = facts.newest.milestones.get("received", facts.newest.updated_at)
-        return rules.calendar(rules.service_hours).is_open(received) == condition.in_hours
-    return True
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A piece of a run whose time began at one instant."""
+
+    start: datetime
+    version: int
+    reset: datetime | None
+    """When its time was begun anew; None for the last one."""
 
 
-def deadline(rule: ClockRule, span: Span, start: datetime, rules: Rules) -> tuple[datetime, int]:
-    """Due instant of a limit and its length in seconds of the clock's calendar (D10, D11)."""
-    calendar = rules.calendar(rule.calendar)
-    if span.working_days:
-        due = calendar.add_working_days(start, span.working_days)
-        return due, calendar.between(start, due)
-    return calendar.add(start, span.seconds), span.seconds
+class _Judgement:
+    """All clocks of a ticket under the rules of one era."""
+
+    def __init__(
+        self, facts: Facts, era: Era, eras: tuple[Era, ...], before: Mapping[Key, Clock], now: datetime
+    ) -> None:
+        self._facts = facts
+        self._era = era
+        self._eras = eras
+        self._rules = era.rules
+        self._before = before
+        self._now = now
+        self._grades: Graded = facts.grades()
+        self._made: list[Clock] = []
+
+    def clocks(self) -> list[Clock]:
+        facts = self._facts
+        for index, cycle in enumerate(facts.cycles):
+            over = facts.cycles[index + 1].begun_at if index + 1 < len(facts.cycles) else _ending(facts, cycle)
+            for rule in self._rules.clocks:
+                self._made.extend(self._of_rule(rule, cycle, over))
+        return self._made
+
+    def _of_rule(self, rule: ClockRule, cycle: Cycle, over: datetime | None) -> Iterator[Clock]:
+        places: dict[int, int] = {}
+        rests: list[Stretch] | None = None
+        for run in runs(rule, self._facts, cycle):
+            if over is not None and run.start > over:
+                continue
+            known_at = max(run.start, cycle.begun_at)
+            # "received" and "opened" are the first cycle's; a reopening starts every clock anew.
+            start = known_at if cycle.number > 0 else run.start
+            if rule.only_if_breached:
+                missed = [each.due_at for each in self._made if _missed(each, rule.only_if_breached, cycle.number)]
+                if not missed:
+                    return
+                known_at = max(known_at, min(missed))
+            if rests is None:
+                rests = self._rests(rule, cycle)
+            for part in _parts(run, start):
+                yield from self._of_part(rule, cycle, run, part, over, known_at, rests, places)
+
+    def _of_part(
+        self,
+        rule: ClockRule,
+        cycle: Cycle,
+        run: Run,
+        part: _Part,
+        over: datetime | None,
+        known_at: datetime,
+        rests: list[Stretch],
+        places: dict[int, int],
+    ) -> Iterator[Clock]:
+        stop = max(run.stop, part.start) if run.stop is not None else None
+        begun = max(part.start, run.since) if run.since else part.start
+        end = part.reset or stop or run.cancelled or run.until or over
+        spans = terms_of(rule, self._facts, self._grades, begun, end, self._rules)
+        for index, terms in enumerate(spans):
+            if terms.limit is None:
+                continue
+            place = places.get(part.version, 0)
+            places[part.version] = place + 1
+            since = terms.since or run.since
+            ends = _Ends(
+                stop=stop if part.reset is None else None,
+                over=over,
+                cancelled=run.cancelled if part.reset is None else None,
+                superseded=spans[index + 1].since
+                if index + 1 < len(spans)
+                else (run.until if not part.reset else None),
+                reset=part.reset,
+                recalculated=self._era.until,
+            )
+            generation = part.version * _PLACES + self._era.place * _PLACES_OF_ERA + place
+            clock = self._clock(rule, cycle, part.start, generation, terms, ends, rests)
+            if part.reset is not None and clock.note == "reset" and clock.status is not Status.BREACHED:
+                continue
+            since_when = max(known_at, part.start)
+            clock = replace(clock, known_at=max(since_when, since) if since else since_when)
+            if self._era.until is not None and clock.known_at >= self._era.until:
+                continue
+            if (place or part.start != run.start) and not clock.note and since is not None and clock.due_at <= since:
+                clock = replace(clock, note="grade_changed" if terms.since else "taken_up_again")
+            yield clock
+
+    def _clock(
+        self,
+        rule: ClockRule,
+        cycle: Cycle,
+        start: datetime,
+        generation: int,
+        terms: Terms,
+        ends: _Ends,
+        rests: list[Stretch],
+    ) -> Clock:
+        earlier = self._before.get((rule.name, cycle.number, generation))
+        calendar = self._rules.calendar(terms.calendar)
+        due, length, policy = self._due(rule, cycle, start, terms, earlier)
+        taken_out: tuple[tuple[datetime, datetime], ...] = ()
+        mine: list[Stretch] = []
+        if rests and not isinstance(terms.limit, datetime):
+            mine = within(rests, start, ends.first)
+            taken_out = known(mine)
+            if taken_out:
+                due = calendar.add(start, length, taken_out)
+        status, stopped, note = ends.standing(due, self._now)
+        paused_since = resting(mine, due, self._now) if stopped is None else None
+        if paused_since is not None:
+            status = Status.PAUSED
+        return Clock(
+            name=rule.name,
+            cycle=cycle.number,
+            generation=generation,
+            grade=terms.grade,
+            calendar=terms.calendar,
+            started_at=start,
+            known_at=start,
+            limit_seconds=length,
+            due_at=due,
+            status=status,
+            stopped_at=stopped,
+            used_seconds=calendar.between(start, stopped, taken_out) if stopped else 0,
+            note=note,
+            taken=earlier.taken if earlier else (),
+            family=rule.family,
+            paused_since=paused_since,
+            paused_seconds=calendar.open_within([each for each in taken_out if each[1] <= self._now]) if mine else 0,
+            rests=taken_out,
+            policy=policy,
+            breach_told=earlier.breach_told if earlier else False,
+            told=earlier.told if earlier else None,
+        )
+
+    def _due(
+        self, rule: ClockRule, cycle: Cycle, start: datetime, terms: Terms, earlier: Clock | None
+    ) -> tuple[datetime, int, str]:
+        """Due instant without rests, length, and the policy version that gave them."""
+        if isinstance(terms.limit, datetime):
+            due = max(terms.limit, start)
+            return due, self._rules.calendar(terms.calendar).between(start, due), self._rules.version
+        if not self._era.known:
+            given = self._given(rule, cycle, start, terms.grade)
+            if given is not None:
+                return given.due_at, given.limit_seconds, earlier.policy if earlier else given.policy
+        assert terms.limit is not None  # noqa: S101 - no clock is made without one
+        return *deadline(rule, terms.limit, start, self._rules, terms.calendar), self._rules.version
+
+    def _given(self, rule: ClockRule, cycle: Cycle, start: datetime, grade: str) -> Clock | None:
+        """The clock that was given a deadline before for this start and grade (D18), in whatever generation."""
+        for clock in self._before.values():
+            if (clock.name, clock.cycle, clock.started_at, clock.grade) == (rule.name, cycle.number, start, grade):
+                return clock
+        return None
+
+    def _rests(self, rule: ClockRule, cycle: Cycle) -> list[Stretch]:
+        """When the clock rests: in each era by that era's rules, so that a recalculation carries what was earned."""
+        if len(self._eras) == 1:
+            return rests_of(rule, self._facts, cycle, self._rules)
+        found: list[Stretch] = []
+        for era in self._eras[: self._era.place + 1]:
+            mine = era.rules.by_name.get(rule.name)
+            if mine is not None:
+                rests = rests_of(mine, self._facts, cycle, era.rules)
+                last = era.until if era.place < self._era.place else None
+                found.extend(within(rests, era.since, last))
+        return joined(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What may end a generation of a clock."""
+
+    stop: datetime | None
+    over: datetime | None
+    cancelled: datetime | None
+    superseded: datetime | None
+    reset: datetime | None
+    recalculated: datetime | None
+
+    @property
+    def first(self) -> datetime | None:
+        """The first of them."""
+        ends = (self.stop, self.over, self.cancelled, self.superseded, self.reset, self.recalculated)
+        return min((each for each in ends if each is not None), default=None)
+
+    def standing(self, due: datetime, now: datetime) -> tuple[Status, datetime | None, str]:
+        """Status, when it stopped, note. A limit is kept up to and including its last instant."""
+        first = self.first
+        if first is None:
+            return (Status.BREACHED if due <= now else Status.RUNNING), None, ""
+        if self.superseded is not None and first == self.superseded:
+            note = "superseded"
+        elif self.stop is not None and first == self.stop:
+            return (Status.MET if first <= due else Status.MET_LATE), first, ""
+        elif self.over is not None and first == self.over:
+            note = "ended"
+        elif self.cancelled is not None and first == self.cancelled:
+            note = "cancelled"
+        elif self.reset is not None and first == self.reset:
+            note = "reset"
+        else:
+            note = "recalculated"
+        return (Status.BREACHED if due <= first else Status.CANCELLED), first, note
+
+
+def _parts(run: Run, start: datetime) -> Iterator[_Part]:
+    """The run, cut where its time was begun anew; a run that goes on after it was taken up again has the last cut."""
+    version = run.version
+    for reset, at in run.resets:
+        if run.since is None or at > run.since:
+            yield _Part(start, version, at)
+        start, version = max(start, at), reset or version
+    yield _Part(start, version, None)
 
 
 def _ending(facts: Facts, cycle: Cycle) -> datetime | None:
@@ -66,104 +277,5 @@ def _ending(facts: Facts, cycle: Cycle) -> datetime | None:
     return cycle.milestones.get("closed", ended) if facts.newest.ended else None
 
 
-def _of_rule(
-    rule: ClockRule,
-    facts: Facts,
-    cycle: Cycle,
-    over: datetime | None,
-    rules: Rules,
-    before: Mapping[Key, Clock],
-    others: list[Clock],
-    now: datetime,
-) -> Iterator[Clock]:
-    generation = 0
-    for run in runs(rule, facts, cycle):
-        if over is not None and run.start > over:
-            continue
-        known = max(run.start, cycle.begun_at)
-        # "received" and "opened" are the first cycle's; a reopening starts every clock anew.
-        start = known if cycle.number > 0 else run.start
-        if rule.only_if_breached:
-            missed = [each.due_at for each in others if _missed(each, rule.only_if_breached, cycle.number)]
-            if not missed:
-                return
-            known = max(known, min(missed))
-        stop = max(run.stop, start) if run.stop is not None else None
-        begun = max(start, run.since) if run.since else start
-        spans = _limits(rule, facts, begun, stop or run.until or over, rules)
-        for index, (changed, grade, span) in enumerate(spans):
-            if span is None:
-                continue
-            since = changed or run.since
-            superseded = spans[index + 1][0] if index + 1 < len(spans) else run.until
-            earlier = before.get((rule.name, cycle.number, generation))
-            due, length = _given(rule, cycle, start, grade, before) or deadline(rule, span, start, rules)
-            status, stopped, note = _standing(due, stop, over, superseded, now)
-            if generation and not note and since is not None and due <= since:
-                note = "grade_changed" if changed else "taken_up_again"
-            yield Clock(
-                name=rule.name,
-                cycle=cycle.number,
-                generation=generation,
-                grade=grade,
-                calendar=rule.calendar,
-                started_at=start,
-                known_at=max(known, since) if since else known,
-                limit_seconds=length,
-                due_at=due,
-                status=status,
-                stopped_at=stopped,
-                used_seconds=rules.calendar(rule.calendar).between(start, stopped) if stopped else 0,
-                note=note,
-                taken=earlier.taken if earlier else (),
-                family=rule.family,
-                breach_told=earlier.breach_told if earlier else False,
-                told=earlier.told if earlier else None,
-            )
-            generation += 1
-
-
-def _given(
-    rule: ClockRule, cycle: Cycle, start: datetime, grade: str, before: Mapping[Key, Clock]
-) -> tuple[datetime, int] | None:
-    """The deadline this clock was given before for this start and grade (D18), in whatever generation."""
-    for clock in before.values():
-        if (clock.name, clock.cycle, clock.started_at, clock.grade) == (rule.name, cycle.number, start, grade):
-            return clock.due_at, clock.limit_seconds
-    return None
-
-
 def _missed(clock: Clock, name: str, cycle: int) -> bool:
     return clock.name == name and clock.cycle == cycle and clock.status in _OVERDUE
-
-
-def _limits(
-    rule: ClockRule, facts: Facts, start: datetime, stop: datetime | None, rules: Rules
-) -> list[tuple[datetime | None, str, Span | None]]:
-    """The limits that held between start and stop, each with the grade and since when (None: from the start)."""
-    spans: list[tuple[datetime | None, str, Span | None]] = []
-    for since, grade in facts.grades():
-        if spans and stop is not None and since is not None and since >= stop:
-            break
-        limit = rule.limit.get(grade) or rule.limit.get("default")
-        span = limit if limit is not None and applies(rule.when, facts, grade, rules) else None
-        if since is None or since <= start:
-            spans = [(None, grade, span)]
-        elif spans and spans[-1][2] == span:
-            spans[-1] = (spans[-1][0], spans[-1][1], span)
-        else:
-            spans.append((since, grade, span))
-    return spans
-
-
-def _standing(
-    due: datetime, stop: datetime | None, over: datetime | None, superseded: datetime | None, now: datetime
-) -> tuple[Status, datetime | None, str]:
-    """Status, when it stopped, note. A limit is kept up to and including its last instant."""
-    if superseded is not None:
-        return (Status.BREACHED if due <= superseded else Status.CANCELLED), superseded, "superseded"
-    if stop is not None and (over is None or stop <= over):
-        return (Status.MET if stop <= due else Status.MET_LATE), stop, ""
-    if over is not None:
-        return (Status.BREACHED if due <= over else Status.CANCELLED), over, "ended"
-    return (Status.BREACHED if due <= now else Status.RUNNING), None, ""
