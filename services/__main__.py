@@ -6,7 +6,7 @@ import sys
 
 from services.runtime.process import run
 
-SERVICES = ("intake", "dispatch", "sla", "callbacks", "notifications", "reporting", "directory")
+SERVICES = ("intake", "dispatch", "sla", "callbacks", "notifications", "reporting", "directory", "watch")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ class Rights:
 
 
 # amq.gen: the queue, named by the broker, over which a dispatch server hears what its watchers wait for.
-_OURS = r"^(deskstream|intake|dispatch|sla|callbacks|notifications|reporting|work|amq\.gen)[.-]"
+_OURS = r"^(deskstream|intake|dispatch|sla|callbacks|notifications|reporting|watch|work|amq\.gen)[.-]"
 
 
 def rights(team: str) -> tuple[Rights, ...]:

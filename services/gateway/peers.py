@@ -21,6 +21,7 @@ from services.contracts.deskstream.v1 import (
     reporting_pb2_grpc,
     roster_pb2_grpc,
     sla_pb2_grpc,
+    watch_pb2_grpc,
 )
 from services.kernel.errors import Fault
 from services.runtime.failures import faults_of, http_status
@@ -39,6 +40,7 @@ _STUBS: dict[str, Any] = {
     "bulk": bulk_pb2_grpc.BulkServiceStub,
     "roster": roster_pb2_grpc.RosterServiceStub,
     "queues": queues_pb2_grpc.QueueServiceStub,
+    "watch": watch_pb2_grpc.WatchServiceStub,
 }
 _HOSTS = {"roster": "directory", "catalogue": "intake", "bulk": "dispatch", "queues": "dispatch"}
 """Services that stand beside another one and are found where it is."""

@@ -22,6 +22,7 @@ from services.contracts.deskstream.v1.queues_pb2 import WorkAnswer, WorkAnswered
 from services.contracts.deskstream.v1.roster_pb2 import DutyTable, RosterEvent
 from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
+from services.contracts.deskstream.v1.watch_pb2 import WatchEvent
 from services.kernel.errors import Refused
 from services.runtime.message import Heard
 
@@ -38,6 +39,7 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("escalation.", EscalationEvent),
     ("callback.", CallbackEvent),
     ("survey.", CallbackEvent),
+    ("watch.", WatchEvent),
     ("notification.", NotificationEvent),
     ("work.accept", WorkAnswer),
     ("work.decline", WorkAnswer),

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     notifications_target: str = ""
     reporting_target: str = ""
     directory_target: str = ""
+    watch_target: str = ""
     token_public_key: Path = Path(".run/keys/token.pub.jwk")
     token_private_key: Path = Path(".run/keys/token.jwk")
     """Held by directory (people's tokens) and notifications (survey links) only; verifying needs the public one."""

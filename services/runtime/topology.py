@@ -133,9 +133,15 @@ QUEUES: tuple[Queue, ...] = (
     *_heard("dispatch.duty", "directory.duty_changed"),
     *_heard("dispatch.answers", "work.accept", "work.decline", exchange=ANSWERS),
     *_heard("sla.tickets", "ticket.*"),
-    *_heard("callbacks.events", "ticket.*", "contact.recorded"),
+    *_heard("callbacks.events", "ticket.*", "contact.recorded", "watch.contact_owed"),
     *_heard("notifications.duty", "directory.duty_changed"),
-    *_heard("notifications.events", "ticket.*", "sla.*", "escalation.*", "callback.*", "survey.answered"),
+    *_heard("notifications.events", "ticket.*", "sla.*", "escalation.*", "callback.*", "survey.answered", "watch.*"),
+    # Records entered after an outage, calls that settle them, calls offered (adr 0021).
+    *_heard(
+        "watch.events",
+        *("request.received.#", "request.joined.#", "call.ringing", "contact.recorded"),
+        *("callback.completed", "callback.unreachable"),
+    ),
     *_heard(
         "reporting.events",
         *(

@@ -61,7 +61,7 @@ def test_servers_are_found_by_the_names_that_clients_are_told(folder):
         for value in k8s_processes(folder)["gateway-server"].env.values()
         if value.endswith(":50051") and not value.startswith("0.")
     }
-    assert len(targets) == 7
+    assert len(targets) == 8
     for name in targets:
         assert services[name]["spec"]["clusterIP"] == "None"
         labels = deployments[name]["spec"]["template"]["metadata"]["labels"]

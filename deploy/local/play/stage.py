@@ -24,7 +24,7 @@ from services.runtime.identity import make_keys
 PBX_SECRET = "the demo's exchange"  # noqa: S105  a made-up exchange on loopback
 WEBHOOK_SECRET = "the demo's receivers"  # noqa: S105
 DINGTALK = {"token": "demo-token", "aes_key": "x" * 42 + "A", "app_key": "ding-demo"}
-SERVICES = ("intake", "dispatch", "sla", "callbacks", "notifications", "reporting", "directory")
+SERVICES = ("intake", "dispatch", "sla", "callbacks", "notifications", "reporting", "directory", "watch")
 
 
 class Stage:
