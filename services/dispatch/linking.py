@@ -18,7 +18,8 @@ from services.dispatch.policy.attending import attended
 from services.dispatch.policy.between import concerned
 from services.dispatch.policy.ends import OPPOSITE, linked
 from services.dispatch.policy.merging import restored
-from services.dispatch.policy.other_end import News, hearers, other_end
+from services.dispatch.policy.other_end import Bulletin, News, bulletin_told, hearers, other_end
+from services.dispatch.policy.taking import TELLS_CHILDREN
 from services.kernel.errors import Missing, Refused
 
 _DEEPEST = 20
@@ -50,9 +51,12 @@ class Linking:
         number = heard.ticket.number
         came, went = _links_in(heard)
         refusal: Refused | Missing | None = None
-        for end in sorted({*came, *went, *hearers(self._load(number))} - {number}):
+        bulletin = _bulletin_in(heard)
+        children = {link.target for link in heard.ticket.links if link.kind == "child"} if bulletin else set()
+        for end in sorted({*came, *went, *children, *hearers(self._load(number))} - {number}):
             at, brought, gone = wire.instant(heard.at), came.get(end, frozenset()), went.get(end, frozenset())
-            decide = self._following(number, at, brought, gone, now)
+            told_down = bulletin if end in children else None
+            decide = self._following(number, at, brought, gone, now, told_down)
             try:
                 after, said = change(self._tickets, end, decide, message.id, message.traceparent)
                 told.extend(said)
@@ -64,11 +68,20 @@ class Linking:
             raise refusal
 
     def _following(
-        self, number: str, at: datetime, came: frozenset[str], went: frozenset[str], now: datetime
+        self,
+        number: str,
+        at: datetime,
+        came: frozenset[str],
+        went: frozenset[str],
+        now: datetime,
+        bulletin: Bulletin | None,
     ) -> Callable[[model.Ticket], model.Event | None]:
         def decide(ticket: model.Ticket) -> model.Event | None:
             # Loaded after the end was: whoever wrote there meanwhile with newer news makes this write fail.
-            return self._attended(ticket, other_end(ticket, News(self._load(number), at, came, went), now))
+            event = other_end(ticket, News(self._load(number), at, came, went), now)
+            if bulletin is not None:
+                event = bulletin_told(ticket, bulletin, event, now)
+            return self._attended(ticket, event)
 
         return decide
 
@@ -92,6 +105,16 @@ class Linking:
 
 
 _Kinds = dict[str, frozenset[str]]
+
+
+def _bulletin_in(heard: ticket_pb2.TicketEvent) -> Bulletin | None:
+    """What the event tells the children of its ticket: the text of the record, else everything it says."""
+    kind = next((change.new for change in heard.changes if change.field == TELLS_CHILDREN), "")
+    record = next((each for each in heard.ticket.records if kind and each.kind == kind), None)
+    if record is None:
+        return None
+    words = record.values.get("text", "") or " ".join(text for _, text in sorted(record.values.items()))
+    return Bulletin(heard.ticket.number, heard.ticket.version, words)
 
 
 def _links_in(heard: ticket_pb2.TicketEvent) -> tuple[_Kinds, _Kinds]:

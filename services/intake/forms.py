@@ -18,7 +18,14 @@ def form_of(profile: Profile, language: str) -> GetFormResponse:
     language = language or profile.profile.language
     title = profile.profile.title.in_language(language)
     fields = [field for field in profile.catalogue.fields if not field.for_desk]
-    return GetFormResponse(profile=profile.profile.name, title=title, fields=_fields(profile, fields, language))
+    told = GetFormResponse(profile=profile.profile.name, title=title, fields=_fields(profile, fields, language))
+    inside = {kind.key for kind in profile.types if not kind.offered}
+    for field in told.fields:
+        if field.name == "type" and inside:
+            offered = [choice for choice in field.choices if choice.value not in inside]
+            del field.choices[:]
+            field.choices.extend(offered)
+    return told
 
 
 def asked_form(profile: Profile, kind: str, entry: str, language: str) -> pb.DescribeFormResponse:

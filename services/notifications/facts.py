@@ -40,6 +40,8 @@ def facts_of(message: Message, now: datetime) -> Facts | None:
 
 def _of_ticket(key: str, event: ticket_pb2.TicketEvent, now: datetime) -> Facts:
     ticket = event.ticket
+    changed = {change.field: change.new for change in event.changes if change.new}
+    bulletin = changed.get("bulletin") or (f"{ticket.number}/{ticket.version}" if "tells_children" in changed else "")
     return Facts(
         **_common(key, ticket, _at(event.at) or now),
         entry=ticket.entry,
@@ -49,6 +51,8 @@ def _of_ticket(key: str, event: ticket_pb2.TicketEvent, now: datetime) -> Facts:
         solution=ticket.solution,
         record=_written(event),
         urges=ticket.urges,
+        # Whoever waits for several tickets that one bulletin is about hears it once (H14).
+        once=f"bulletin/{bulletin}" if bulletin and ticket.requester.id else "",
         alerts=tuple(change.new for change in event.changes if change.field == "alert"),
         anonymous=ticket.neutral_type == common_pb2.NEUTRAL_TYPE_WHISTLE_BLOWING,
     )

@@ -51,6 +51,11 @@ def recipients(name: str, facts: Facts, people: Lookups, on_duty: OnDuty) -> Ite
     elif name == "team":
         for person in people.members(facts.team):
             yield _staff(person)
+    elif name == "leaders":
+        for role in emergency.leaders_of(facts.grade) if (emergency := people.profile.emergency) else ():
+            yield from _holders(role, facts, people, on_duty)
+    elif name == "unit_contacts":
+        yield from _contacts(facts, people)
     elif name == "escalation_role":
         for role in facts.roles:
             yield from _holders(role, facts, people, on_duty)
@@ -122,6 +127,20 @@ def _requester(facts: Facts, people: Lookups) -> Recipient:
         addresses={"smtp": address} if address else {},
         staff=False,
     )
+
+
+def _contacts(facts: Facts, people: Lookups) -> Iterator[Recipient]:
+    """Customers who hear for the units that the record names (O6)."""
+    emergency = people.profile.emergency
+    for key in emergency.contacts_of(facts.record.get("units", "")) if emergency else ():
+        known = people.customers[key]
+        yield Recipient(
+            id=known.id,
+            name=known.name,
+            language=known.language,
+            addresses={"smtp": known.emails[0]} if known.emails else {},
+            staff=False,
+        )
 
 
 def _manager(project: str, people: Lookups) -> str:

@@ -46,6 +46,7 @@ _ALERTS = {
         "所并入的工单已撤销，请确认本单的事项是否仍需处理。",
         "The ticket it was merged into was withdrawn; please see whether its own matter is still open.",
     ),
+    "bulletin_of_parent": ("上级应急工单发布了情况通报。", "The emergency above it has a new bulletin."),
     "urged_unheld": ("被督促但无人承办，请尽快接单。", "It was urged and nobody holds it; please take it."),
     "unsolved_after_close": (
         "用户在工单关闭后反馈未解决，请联系用户并开新工单。",

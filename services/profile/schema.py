@@ -93,6 +93,8 @@ class RequestType(Facet):
     ]
     flow: Name | None = None
     """The flow its tickets run under; null: the profile's own lifecycle."""
+    offered: bool = True
+    """Whether requesters' own forms offer it; false: the desk and monitoring name it, as emergencies."""
 
 
 class Target(Facet):

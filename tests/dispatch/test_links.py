@@ -48,12 +48,13 @@ def test_a_link_taken_back_at_one_end_goes_at_the_other(tickets, end):
 
 
 def test_links_to_records_are_kept_with_their_note_and_concern_no_other_ticket(tickets):
-    """B18: change, emergency, contact and article."""
+    """B18, H3: change, emergency, contact, article, and a preventive entry that the desk has."""
+    named = {"prevention": "app_cannot_start"}
     desk = Between(tickets, ONE)
     for kind in sorted(RECORDS):
-        desk.does("li.wei", ONE, "link", f"{kind}-17", kind=kind, note="见附件")
+        desk.does("li.wei", ONE, "link", named.get(kind, f"{kind}-17"), kind=kind, note="见附件")
     assert desk.waiting == []
-    assert desk.links(ONE) == [(kind, f"{kind}-17", "见附件") for kind in sorted(RECORDS)]
+    assert desk.links(ONE) == [(kind, named.get(kind, f"{kind}-17"), "见附件") for kind in sorted(RECORDS)]
     assert {*OPPOSITE, *RECORDS} == LABELS.keys()
 
 

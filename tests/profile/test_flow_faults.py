@@ -26,7 +26,7 @@ class Spoilt(NamedTuple):
 
 SPOILT = {
     "type of a flow that is not there": Spoilt(
-        "itss_desk", "about.yaml", "flow: complaint", "flow: grievance", "types[3].flow", "complaint, second_line"
+        "itss_desk", "about.yaml", "flow: complaint", "flow: grievance", "types[3].flow", "complaint, emergency"
     ),
     "flow of no type": Spoilt(
         "itss_desk", "about.yaml", "flow: complaint", "flow: second_line", "flows.complaint", "no type"

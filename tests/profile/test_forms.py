@@ -87,11 +87,11 @@ def test_a_label_in_either_language_is_read_as_its_key() -> None:
 
 
 # Section 3.2 of the requirements and X8; complaint and suggestion of the first come from 000 §3.2.3 and 002 §4, the
-# fault of the last from 003-01 §1.1, whose levels it has.
+# fault of the last from 003-01 §1.1, whose levels it has; emergencies are those of section 5.10.
 TYPES = {
-    "itss_desk": {"incident", "service_request", "consultation", "complaint", "suggestion"},
+    "itss_desk": {"incident", "service_request", "consultation", "complaint", "suggestion", "emergency"},
     "generic_desk": {"consultation", "fault", "demand"},
-    "it_callcentre_levels": {"consultation", "fault", "system_defect"},
+    "it_callcentre_levels": {"consultation", "fault", "system_defect", "emergency"},
 }
 
 

@@ -20,6 +20,7 @@ NEUTRAL = {
     "EN": "engineer",
     "OM": "operations_manager",
     "SV": "supervisor",
+    "SL": "shift_leader",
 }
 
 OPEN = (
@@ -41,6 +42,9 @@ OPEN = (
     "callback",
     "reopened",
 )
+
+
+AT_WORK = ("classified", "online_support", "dispatched", "accepted", "assigned", "in_progress", "needs_resources")
 
 
 class Row(NamedTuple):
@@ -90,6 +94,8 @@ TABLE = (
     Row("needs_resources", "online_support", "coordinate", "SV", ("not_dispatched",)),
     Row("needs_resources", "in_progress", "coordinate", "SV", ("path_dispatched",)),
     *(Row(state, "withdrawn", "withdraw", "SP", ("reason",)) for state in OPEN),
+    # What is being worked on may turn out to be an emergency (section 5.10); it goes on in that flow.
+    *(Row(state, "reported_to_manager", "declare_emergency", "SP TL SL SV EN PM OM", ("reason",)) for state in AT_WORK),
 )
 
 

@@ -46,10 +46,10 @@ class Flow:
 
     @cached_property
     def working_states(self) -> Mapping[str, tuple[str, ...]]:
-        """Role to the states in which it has something to do; withdrawing does not count as work."""
+        """Role to the states in which it has something to do; withdrawing or changing the type is no work."""
         waiting: dict[str, dict[str, None]] = {}
         for row in self.lifecycle.transitions:
-            if row.action == "withdraw":
+            if row.action == "withdraw" or row.becomes is not None:
                 continue
             for role in row.roles:
                 waiting.setdefault(role, {}).update(dict.fromkeys(row.from_))

@@ -29,7 +29,7 @@ from services.dispatch.policy.merging import merge
 from services.dispatch.policy.oversight import set_departments, urge
 from services.dispatch.policy.taking import said
 from services.dispatch.policy.values import demand
-from services.kernel.errors import Refused
+from services.kernel.errors import Missing, Refused
 
 
 def _kind(command: Command) -> str:
@@ -49,8 +49,20 @@ def _link(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: dat
     kind, note = _kind(command), command.values.get("note", "").strip()
     if len(note) > LONGEST_NOTE:
         raise Refused(f"A note of a link has at most {LONGEST_NOTE} characters; shorten it.", field="note")
+    if kind == "prevention":
+        _check_entry(desk, target_of(command))
     after = _with(ticket, kind, target_of(command), note, command, now)
     return None if after == ticket else said(ticket, after, "linked", "link", actor, now, command.reason)
+
+
+def _check_entry(desk: Desk, key: str) -> None:
+    """H3: preventive entries (预防措施) stand in the profile."""
+    facet = desk.profile.emergency
+    known = [entry.key for entry in facet.prevention] if facet else []
+    if key not in known:
+        raise Missing(
+            f'This desk has no preventive entry (预防措施) "{key}"; name one of: {", ".join(known) or "none yet"}.'
+        )
 
 
 def _with(ticket: Ticket, kind: str, target: str, note: str, command: Command, now: datetime) -> Ticket:

@@ -20,7 +20,7 @@ from services.dispatch.policy.ends import (
     with_link,
     without_link,
 )
-from services.dispatch.policy.taking import ALERT, said
+from services.dispatch.policy.taking import ALERT, TELLS_CHILDREN, said
 from services.kernel.errors import Refused
 
 TOLD = frozenset({"child", "problem", "duplicate_of"})
@@ -48,6 +48,8 @@ def tells_others(action: str, event: str, kinds: frozenset[str], changed: Sequen
     if action in SILENT:
         return False
     fields = {field for field, _ in changed}
+    if TELLS_CHILDREN in fields and "child" in kinds:
+        return True
     if any(field == "links" and text.partition(" ")[0] in OPPOSITE for field, text in changed):
         # What is only passed on concerns the tickets that were merged into this one.
         return action != "other_told" or "duplicate" in kinds
@@ -80,6 +82,37 @@ def other_end(ticket: Ticket, news: News, now: datetime) -> Event | None:
     if after == ticket:
         return None
     return _told(ticket, after, news, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What a record of a parent tells its children (H14, O6): which version of which ticket, and the words."""
+
+    number: str
+    version: int
+    text: str
+
+    @property
+    def id(self) -> str:
+        """The same for every ticket that hears of it, so that each person is told once."""
+        return f"{self.number}/{self.version}"
+
+
+BULLETIN = "bulletin"
+"""Change that is no value of the ticket: id of the bulletin it heard of."""
+
+
+def bulletin_told(ticket: Ticket, bulletin: Bulletin, followed: Event | None, now: datetime) -> Event | None:
+    """The event by which a child passes its parent's bulletin on; `followed`: what else the same news made of it.
+
+    A ticket that has ended is left alone: its requester waits for nothing.
+    """
+    if ticket.ended:
+        return followed
+    extra = (Change(ALERT, "", "bulletin_of_parent"), Change(BULLETIN, "", bulletin.id))
+    if followed is not None:
+        return replace(followed, reason=bulletin.text, changes=(*followed.changes, *extra))
+    return said(ticket, ticket, "noted", "bulletin_told", Actor(SYSTEM.id, "system"), now, bulletin.text, extra)
 
 
 def _followed(ticket: Ticket, link: Link, news: News) -> Ticket:
