@@ -82,6 +82,7 @@ def test_clocks_are_shown_with_what_is_used_of_them(desk):
         "response": (720, 1800),
         "plan": (720, 7200),
         "resolve": (720, 86_400),
+        "progress": (720, 28_800),
     }
     assert code(lambda: desk.stub("engineer").GetClocks(pb.GetClocksRequest(number="DS1"))) == grpc.StatusCode.NOT_FOUND
 
