@@ -31,6 +31,7 @@ from services.sla.model import (
     TakenBack,
     Timeline,
 )
+from services.sla.policy.promising import places_of
 
 ALIAS = "sla"
 _UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -45,6 +46,7 @@ class TimelineDocument(mongoengine.Document):
     by = mongoengine.StringField()
     next_due = mongoengine.DateTimeField()
     overdue = mongoengine.DateTimeField()
+    promised = mongoengine.ListField(mongoengine.StringField())
     idle = mongoengine.BooleanField()
     facts = mongoengine.DictField()
     clocks = mongoengine.ListField(mongoengine.DictField())
@@ -60,6 +62,8 @@ class TimelineDocument(mongoengine.Document):
         "indexes": [
             {"fields": ["next_due"], "sparse": True, "cls": False},
             {"fields": ["overdue"], "sparse": True, "cls": False},
+            # Only tickets on which something was promised.
+            {"fields": ["promised"], "sparse": True, "cls": False},
             {"fields": ["idle"], "sparse": True, "cls": False},
         ],
     }
@@ -132,6 +136,11 @@ class MongoClocks:
             soon = self._timelines.find({"next_due": {"$gt": _EPOCH, "$lte": until}}).limit(limit)
             return [timeline_of(row) for row in {row["_id"]: row for row in (*overdue, *soon)}.values()]
 
+    def promising(self, place: str, limit: int) -> Sequence[Timeline]:
+        """See commitments.Promises."""
+        with available():
+            return [timeline_of(row) for row in self._timelines.find({"promised": place}).limit(limit)]
+
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
         insert_new(self._owed, [{"_id": cause, "numbers": list(numbers), "at": at}])
 
@@ -173,6 +182,8 @@ def _row(timeline: Timeline, by: str) -> Row:
         row["next_due"] = timeline.next_due
     if overdue := timeline.overdue:
         row["overdue"] = overdue
+    if facts.commitments:
+        row["promised"] = places_of(facts)
     if timeline.idle:
         row["idle"] = True
     return row

@@ -11,6 +11,7 @@ from services.profile.schema import ClockRule, Label, Span
 from services.sla.handlers import shard_of
 from services.sla.model import Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
+from services.sla.policy.promising import places_of
 from services.sla.policy.steps import judge
 
 H = 3600
@@ -138,6 +139,9 @@ class Shelf:
         return [each for each in self.kept.values() if each.overdue or (each.next_due and each.next_due <= until)][
             :limit
         ]
+
+    def promising(self, place: str, limit: int) -> Sequence[Timeline]:
+        return [each for each in self.kept.values() if place in places_of(each.facts)][:limit]
 
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
         self.journal[cause] = (tuple(numbers), at)
