@@ -85,7 +85,7 @@ class Desk:
             effect = _effect("promised", made, place, now, cause, caller.id)
             return replace(facts, commitments=(*facts.commitments, made)), (effect,)
 
-        cause = cause_of(f"promise/{number}", caller.id, key)
+        cause = cause_of("promise", number, caller.id, key)
         return _last(amend(self._store, self._rules_for, number, change, now, cause), "promised", cause)
 
     def keep(self, number: str, commitment_id: str, note: str, caller: Caller, now: datetime, key: str = "") -> Done:
@@ -100,7 +100,7 @@ class Desk:
             kept = replace(known, kept_at=now, kept_by=caller.id, note=words)
             return promising.changed(timeline.facts, place, kept), ()
 
-        cause = cause_of(f"keep/{number}", caller.id, key)
+        cause = cause_of(f"keep/{commitment_id}", number, caller.id, key)
         return _of(amend(self._store, self._rules_for, number, change, now, cause), commitment_id, cause)
 
     def renegotiate(self, number: str, commitment_id: str, due: str, reason: str, caller: Caller, now: datetime,
@@ -122,7 +122,7 @@ class Desk:
             )
             return replace(facts, commitments=(*facts.commitments, made)), effects
 
-        cause = cause_of(f"renegotiate/{number}/{commitment_id}", caller.id, key)
+        cause = cause_of(f"renegotiate/{commitment_id}", number, caller.id, key)
         return _last(amend(self._store, self._rules_for, number, change, now, cause), "promised", cause)
 
     def withdraw(self, number: str, commitment_id: str, reason: str, caller: Caller, now: datetime,
@@ -139,7 +139,7 @@ class Desk:
             effect = _effect("withdrawn", known, place, now, cause, caller.id, words)
             return promising.changed(timeline.facts, place, gone), (effect,)
 
-        cause = cause_of(f"withdraw/{number}/{commitment_id}", caller.id, key)
+        cause = cause_of(f"withdraw/{commitment_id}", number, caller.id, key)
         return _of(amend(self._store, self._rules_for, number, change, now, cause), commitment_id, cause)
 
     def found(self, wanted: Wanted, caller: Caller) -> list[tuple[Timeline, Commitment]]:
