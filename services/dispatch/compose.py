@@ -66,6 +66,7 @@ def assigning_of(settings: Settings, desks: Desks, tickets: MongoTickets) -> Ass
 
 def worker(settings: Settings) -> Worker:
     """The worker that opens tickets, applies callbacks, gives out work and relays what is unsaid."""
+    from services.dispatch.asked import Asked
     from services.dispatch.commands import Relay
     from services.dispatch.handlers import Stream
     from services.dispatch.linking import Linking
@@ -91,6 +92,7 @@ def worker(settings: Settings) -> Worker:
             duty,
             indexer(settings),
             answers(settings, desks, tickets),
+            Asked(desks, tickets),
         )
 
     return Worker(DispatchWorker.name, DispatchWorker, build)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.dispatch.asked import Asked
 from services.dispatch.assignment.engine import Assigning
 from services.dispatch.commands import Relay
 from services.dispatch.handlers import Stream
@@ -30,6 +31,7 @@ class Hands:
     duty: DutyFeed
     indexer: Indexer
     answers: Answers
+    asked: Asked
 
 
 class DispatchWorker:
@@ -53,6 +55,10 @@ class DispatchWorker:
     @batches(queue="dispatch.links", size=50, wait_ms=20, prefetch=100)  # type: ignore[untyped-decorator]
     def links(self, batch: Sequence[Heard]) -> Sequence[Said]:
         return self.hands.linking.hear(batch, self.hands.clock.now())
+
+    @batches(queue="dispatch.asked", size=50, wait_ms=20, prefetch=100)  # type: ignore[untyped-decorator]
+    def asked(self, batch: Sequence[Heard]) -> Sequence[Said]:
+        return self.hands.asked.hear(batch, self.hands.clock.now())
 
     @batches(queue="dispatch.duty", size=20, wait_ms=20, prefetch=40)  # type: ignore[untyped-decorator]
     def duty_changed(self, batch: Sequence[Heard]) -> Sequence[Said]:

@@ -130,6 +130,8 @@ QUEUES: tuple[Queue, ...] = (
     *_heard("dispatch.callbacks", "callback.completed", "callback.unsolved", "callback.unreachable"),
     # Said by dispatch beside ticket.* where other tickets have to follow; heard by itself (adr 0016).
     *_heard("dispatch.links", "links.told"),
+    # What steps of clocks want done to tickets (D13).
+    *_heard("dispatch.asked", "sla.asked"),
     *_heard("dispatch.duty", "directory.duty_changed"),
     *_heard("dispatch.answers", "work.accept", "work.decline", exchange=ANSWERS),
     *_heard("sla.tickets", "ticket.*"),

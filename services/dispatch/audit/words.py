@@ -53,6 +53,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "promised": ("承诺答复时间", "promised a time of reply"),
     "proposal_refused": ("不同意方案", "refused the proposal"),
     "proposed": ("提出方案", "proposed a solution"),
+    "reassigned": ("改派", "reassigned it"),
     "recorded": ("登记", "recorded it"),
     "referred_up": ("转主管（超出权限）", "referred it up, beyond authority"),
     "rejected": ("拒单", "rejected the dispatch"),
