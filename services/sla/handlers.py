@@ -17,6 +17,7 @@ from services.sla.policy.steps import judge
 
 SHARDS = 8
 _TRIES = 8
+_MOST_LOOKED_AT = 20_000
 
 RulesFor = Callable[[str, str], Rules]
 """Profile name and version -> its rules; Missing when there is no such profile."""
@@ -93,7 +94,7 @@ def hear(store: Clocks, rules_for: RulesFor, batch: Iterable[News], now: datetim
             if before and facts is before.facts:
                 utterances.append(_because(before, _causes(told[number])))
                 continue
-            rules = rules_for(facts.newest.profile, facts.newest.profile_version)
+            rules = rules_for(facts.newest.profile, facts.policy)
             after = judge(before, facts, rules, now, f"v{told[number][-1].version}")
             (changed if before else fresh).append(after)
         lost = store.insert(fresh) | store.replace(changed)
@@ -127,9 +128,8 @@ def fire(
     for timeline in store.read(numbers).values():
         if timeline.next_due is None or timeline.next_due > now:
             continue
-        newest = timeline.facts.newest
         try:
-            rules = rules_for(newest.profile, newest.profile_version)
+            rules = rules_for(timeline.facts.newest.profile, timeline.facts.policy)
             after.append(judge(timeline, timeline.facts, rules, now, cause))
         except (DeskstreamError, ValueError, LookupError, ArithmeticError) as trouble:
             if stuck is None:
@@ -190,18 +190,33 @@ def parse_escalation_id(text: str) -> tuple[str, str, int]:
 
 
 def at_risk(
-    store: Clocks, rules_for: RulesFor, within_seconds: int, team: str, limit: int, now: datetime, until: datetime
+    store: Clocks,
+    rules_for: RulesFor,
+    within_seconds: int,
+    team: str,
+    limit: int,
+    now: datetime,
+    until: datetime,
+    families: Collection[str] = (),
+    names: Collection[str] = (),
 ) -> list[tuple[Timeline, Clock, int]]:
-    """Clocks due by `until` and breached ones, soonest first, with the seconds that remain of them (D20)."""
+    """Clocks due by `until` and breached ones, soonest first, with the seconds that remain of them (D20).
+
+    Only of these families or names, where any are given; family "progress" shows the silent tickets (D19).
+    """
     found: list[tuple[Timeline, Clock, int]] = []
-    for timeline in store.at_risk(until, max(limit * 5, 1000)):
+    for timeline in store.at_risk(until, _MOST_LOOKED_AT if families or names or team else max(limit * 5, 1000)):
         newest = timeline.facts.newest
         if team and newest.team != team:
             continue
-        rules = rules_for(newest.profile, newest.profile_version)
+        rules = rules_for(newest.profile, timeline.facts.policy)
         for clock in timeline.clocks:
-            if clock.live and (clock.status is Status.BREACHED or clock.due_at <= until):
-                left = rules.calendar(clock.calendar).between(now, clock.due_at)
+            if (families or names) and clock.family not in families and clock.name not in names:
+                continue
+            if clock.live and (
+                clock.status is Status.BREACHED or (clock.status is Status.RUNNING and clock.due_at <= until)
+            ):
+                left = rules.calendar(clock.calendar).between(now, clock.due_at, clock.rests)
                 found.append((timeline, clock, left))
     return sorted(found, key=lambda each: each[1].due_at)[:limit]
 
