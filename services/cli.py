@@ -27,8 +27,10 @@ def check_policy(
         "deploy/policy"
     ),
 ) -> None:
-    """Reads profiles and tells every fault with file, line, field and remedy."""
-    from services.profile.load import check
+    """Reads profiles and tells every fault with file, line, field and remedy; warns of calendars that end soon."""
+    from services.profile.coverage import coverage, shortages
+    from services.profile.load import check, load
+    from services.runtime.clock import clock_from
 
     folders = [folder] if any(folder.glob("*.yaml")) else sorted(folder.glob("[!.]*/"))
     faults = [fault for one in folders for fault in check(one)]
@@ -36,6 +38,10 @@ def check_policy(
         typer.echo(fault)
     if faults:
         raise typer.Exit(1)
+    now = clock_from(Settings()).now()
+    loaded = [load(one) for one in folders]
+    for short in shortages(each for one in loaded for each in coverage(one.name, one.calendars, now)):
+        typer.echo(f"Warning: {short}", err=True)
     typer.echo(f"{len(folders)} profile(s) without faults: {', '.join(path.name for path in folders)}")
 
 

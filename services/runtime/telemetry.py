@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +72,15 @@ def counter(name: str, description: str = "") -> metrics.Counter:
 def histogram(name: str, unit: str = "s", description: str = "") -> metrics.Histogram:
     """A distribution, e.g. of handling times in seconds."""
     return metrics.get_meter("deskstream").create_histogram(name, unit=unit, description=description)
+
+
+def gauge(name: str, observe: Callable[[], Iterable[tuple[float, Mapping[str, str]]]], description: str = "") -> None:
+    """A figure that is looked up when it is read: `observe` gives values, each with its labels."""
+
+    def read(_: metrics.CallbackOptions) -> list[metrics.Observation]:
+        return [metrics.Observation(value, labels) for value, labels in observe()]
+
+    metrics.get_meter("deskstream").create_observable_gauge(name, [read], description=description)
 
 
 @contextmanager

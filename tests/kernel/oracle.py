@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
 import holidays
 
-Book = Mapping[str, dict]
+Facet = Mapping[str, Any]
+Book = Mapping[str, Facet]
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -113,7 +115,7 @@ def hours_of(book: Book, name: str, day: date) -> Iterator[tuple[int, int]]:
     return iter(_hours(chain, chain, day))
 
 
-def _hours(chain: list[dict], left: list[dict], day: date) -> list[tuple[int, int]]:
+def _hours(chain: list[Facet], left: list[Facet], day: date) -> list[tuple[int, int]]:
     if left:
         nearest, further = left[0], left[1:]
         for row in nearest.get("closures", []):
@@ -132,14 +134,14 @@ def _hours(chain: list[dict], left: list[dict], day: date) -> list[tuple[int, in
     return _minutes(week.get(WEEKDAYS[day.weekday()], []))
 
 
-def _country(which: object, day: date) -> str:
+def _country(which: Any, day: date) -> str:
     if which == "CN":
         if not 2004 <= day.year <= max(each.year for each in chinese_calendar.constants.holidays):
             return ""
         if chinese_calendar.is_holiday(day) and day in chinese_calendar.constants.holidays:
             return "holiday"
         return "made up" if day.weekday() > 4 and chinese_calendar.is_workday(day) else ""
-    days = _days_of(which["country"], which.get("subdivision"), day.year)  # type: ignore[index]
+    days = _days_of(which["country"], which.get("subdivision"), day.year)
     return "holiday" if day in days else ("made up" if day in days.weekend_workdays else "")
 
 
@@ -148,7 +150,7 @@ def _days_of(country: str, part: str | None, year: int) -> holidays.HolidayBase:
     return holidays.country_holidays(country, subdiv=part, years=year, expand=False)
 
 
-def _week(calendar: dict, day: date) -> dict[str, list[str]]:
+def _week(calendar: Facet, day: date) -> dict[str, list[str]]:
     """Hours by weekday of the part of the year."""
     spans = calendar.get("spans", [])
     here = f"{day:%m-%d}"
@@ -159,10 +161,12 @@ def _week(calendar: dict, day: date) -> dict[str, list[str]]:
             spans = season["spans"]
     if isinstance(spans, dict):
         return spans
-    return dict.fromkeys(calendar.get("days", WEEKDAYS[:5]), spans)
+    days: list[str] = calendar.get("days", WEEKDAYS[:5])
+    usual: list[str] = spans
+    return dict.fromkeys(days, usual)
 
 
-def _usual(calendar: dict, day: date) -> list[tuple[int, int]]:
+def _usual(calendar: Facet, day: date) -> list[tuple[int, int]]:
     """The hours of a day that is worked out of turn: of the first worked one of the week."""
     week = _week(calendar, day)
     return next((_minutes(week[each]) for each in WEEKDAYS if week.get(each)), [])

@@ -89,6 +89,15 @@ def test_the_close_of_a_day_that_daylight_saving_skips_is_the_jump():
     assert nights.between(local("2025-03-29 22:00", berlin), local("2025-03-30 12:00", berlin)) == 4 * H
 
 
+def test_a_day_that_closes_in_the_repeated_hour_closes_the_second_time():
+    """D11."""
+    berlin = ZoneInfo("Europe/Berlin")
+    nights = BusinessCalendar("nights", berlin, lambda day: ((0, 2 * H + 1800),))
+    second = datetime(2025, 10, 26, 2, 30, tzinfo=berlin, fold=1)
+    assert nights.add_working_days(local("2025-10-25 12:00", berlin), 1) == second
+    assert nights.subtract_working_days(local("2025-10-27 12:00", berlin), 1) == local("2025-10-26 00:00", berlin)
+
+
 def test_a_pause_puts_off_the_deadline_by_the_open_time_it_takes():
     """D10: pauses are stretches outside which a length is counted; they may overlap and lie in any order."""
     lunch = (local("2025-03-07 11:00"), local("2025-03-07 14:00"))

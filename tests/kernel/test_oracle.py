@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.kernel.calendar import BusinessCalendar
 from services.profile.calendars import business_calendar
 from services.profile.schema import Calendar
 from tests.kernel.oracle import WEEKDAYS, Oracle
@@ -43,7 +44,13 @@ def clock(minute: int) -> str:
 
 
 marks = st.one_of(st.integers(0, 288).map(lambda each: each * 5), st.integers(0, 1440))
-DAY = [["00:00-24:00"], ["09:00-12:00", "13:30-18:00"], ["00:00-02:30", "02:45-03:00", "23:30-24:00"]]
+DAY = [
+    ["00:00-24:00"],
+    ["09:00-12:00", "13:30-18:00"],
+    ["00:00-02:30", "02:45-03:00", "23:30-24:00"],
+    ["00:00-02:30"],
+    ["00:15-01:45"],
+]
 
 
 @st.composite
@@ -189,7 +196,7 @@ def test_fractions_of_a_second_are_neither_lost_nor_won(world, length, micro):
     assert subject.between(begin + timedelta(microseconds=1), due) == length - 1
 
 
-def plausible(subject) -> bool:
+def plausible(subject: BusinessCalendar) -> bool:
     """Whether it opens at all in an ordinary year."""
     return subject.between(datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 12, 31, tzinfo=UTC)) > 86_400
 
