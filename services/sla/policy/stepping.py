@@ -49,7 +49,7 @@ def instant_of(step: Threshold, clock: Clock, facts: Facts, rules: Rules) -> dat
     if step.before is not None and step.before.working_days:
         return calendar.subtract_working_days(clock.due_at, step.before.working_days)
     used = clock.limit_seconds - step.before.seconds if step.before is not None else _part(clock, step)
-    return calendar.add(clock.started_at, used) if used > 0 else clock.started_at
+    return calendar.add(clock.started_at, used, clock.rests) if used > 0 else clock.started_at
 
 
 def next_step(clock: Clock, facts: Facts, rules: Rules, now: datetime) -> datetime | None:
