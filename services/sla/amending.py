@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from services.kernel.errors import DeskstreamError, Missing, Unavailable
 from services.sla.model import Effect, Facts, Rules, Timeline
@@ -31,6 +31,11 @@ class Amended(NamedTuple):
 def cause_of(kind: str, number: str, person: str, key: str = "") -> str:
     """Names what one person does to a ticket once: with the same key it is the same act, without a key a new one."""
     return f"{kind}/{number}/{key or uuid4()}/{person}"
+
+
+def known_id(cause: str) -> str:
+    """An id for what a cause brings into being: the same cause, the same id."""
+    return uuid5(NAMESPACE_URL, cause).hex[:12]
 
 
 def amend(store: Clocks, rules_for: RulesFor, number: str, change: Change, now: datetime, cause: str) -> Amended:

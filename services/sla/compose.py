@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from pymongo.database import Database
+
     from services.runtime.bus import Worker
+    from services.runtime.mongo import Row
     from services.runtime.rpc import Service
     from services.sla.engine import Engine
     from services.sla.rulebook import Rulebook
 
 
-def rulebook(settings: Settings) -> Rulebook:
-    """The rules of the served profiles."""
+def rulebook(settings: Settings, database: Database[Row]) -> Rulebook:
+    """The rules of the served profiles, and of the versions of them that were in force before."""
     from services.profile.load import load_all
     from services.sla.rulebook import Rulebook
+    from services.sla.rulebooks import MongoBooks
 
-    return Rulebook(load_all(settings.policy_dir, settings.profile_names, settings.default_profile))
+    profiles = load_all(settings.policy_dir, settings.profile_names, settings.default_profile)
+    book = Rulebook(profiles, MongoBooks(database))
+    book.keep()
+    return book
 
 
 def engine(settings: Settings) -> Engine:
@@ -39,7 +46,9 @@ def engine(settings: Settings) -> Engine:
     # The indexes waited for the database, so it is there to say what time it is.
     present = steady(database)
     leases = Leases(database, uuid4().hex, present.now, time.monotonic)
-    return Engine(store, rulebook(settings), leases, clock_from(settings, present), time.monotonic, present.check)
+    return Engine(
+        store, rulebook(settings, database), leases, clock_from(settings, present), time.monotonic, present.check
+    )
 
 
 def worker(settings: Settings) -> Worker:
@@ -51,17 +60,23 @@ def worker(settings: Settings) -> Worker:
 
 
 def server(settings: Settings) -> Service:
-    """The gRPC service of clocks."""
+    """The gRPC services of clocks."""
+    from services.contracts.deskstream.v1.clocks_pb2_grpc import add_ClockServiceServicer_to_server
     from services.contracts.deskstream.v1.sla_pb2_grpc import add_SlaServiceServicer_to_server
     from services.runtime.clock import clock_from
     from services.runtime.mongo import connect
     from services.runtime.publisher import Publisher
     from services.runtime.rpc import Service
+    from services.sla import clock_server
+    from services.sla.listing import MongoListing
     from services.sla.server import ALLOW, NAME, Servicer
     from services.sla.storage import MongoClocks
 
     clock = clock_from(settings)
-    store = MongoClocks(connect("sla", settings))
+    database = connect("sla", settings)
+    store, rules = MongoClocks(database), rulebook(settings, database)
     publisher = Publisher(settings.amqp_uri, source="deskstream/sla", clock=clock)
-    servicer = Servicer(store, rulebook(settings), clock, publisher.publish)
-    return Service(add_SlaServiceServicer_to_server, servicer, NAME, ALLOW, publisher.close)
+    clocks = clock_server.Servicer(store, MongoListing(database), rules, rules, clock, publisher.publish)
+    servicer = Servicer(store, rules, clock, publisher.publish)
+    beside = (Service(add_ClockServiceServicer_to_server, clocks, clock_server.NAME, clock_server.ALLOW),)
+    return Service(add_SlaServiceServicer_to_server, servicer, NAME, ALLOW, publisher.close, beside)

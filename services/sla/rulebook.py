@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from services.kernel.errors import Refused
+from services.kernel.errors import Missing, Refused
 from services.profile.calendars import business_calendar
 from services.profile.clocks import Alarm, CalendarChoice, ChainChoice, LimitRow, ServiceLevels
 from services.profile.condition_checks import asked_fields
@@ -126,6 +126,19 @@ class Rulebook:
         if not version or version == rules.version:
             return rules
         return self._of(profile, version) or rules
+
+    def book(self, profile: str, version: str = "") -> Book:
+        """What is kept of a version; of the loaded one with "". Missing when it was never in force here."""
+        loaded = self._profiles.get(profile)
+        if version in ("", loaded.version):
+            return book_of(loaded)
+        book = self._books.book(loaded.name, version) if self._books is not None else None
+        if book is None:
+            raise Missing(
+                f'Version "{version[:60]}" of {loaded.name} was never in force here; a ticket tells its own as '
+                f"policyVersion, and {loaded.version} is in force now."
+            )
+        return book
 
     def keep(self) -> None:
         """Keeps the loaded versions for the tickets they judge; once at the start of a process."""

@@ -11,14 +11,23 @@ import grpc
 from services.contracts.deskstream.v1 import sla_pb2 as pb
 from services.contracts.deskstream.v1 import sla_pb2_grpc as rpc
 from services.kernel.clock import Clock
-from services.kernel.errors import Missing, Refused, Unavailable
+from services.kernel.errors import Unavailable
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
-from services.sla.handlers import Clocks, Utterance, acknowledge, at_risk
-from services.sla.policy.limits import deadline
+from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk
+from services.sla.policy.previewing import preview
 from services.sla.policy.steps import ALWAYS_MAY_ACKNOWLEDGE
-from services.sla.rulebook import Rulebook
-from services.sla.stream import brief_of, escalation_of, say_all, stamp, state_of
+from services.sla.reading import nameless, readable
+from services.sla.stream import say_all
+from services.sla.words import (
+    brief_of,
+    commitment_of,
+    escalation_of,
+    pause_of,
+    recalculation_of,
+    stamp,
+    state_of,
+)
 
 NAME = pb.DESCRIPTOR.services_by_name["SlaService"].full_name
 ALLOW: Mapping[str, Allow] = {
@@ -37,7 +46,7 @@ class Servicer(rpc.SlaServiceServicer):
     """Answers from the timelines; says what an acknowledgement brings about."""
 
     def __init__(
-        self, store: Clocks, rulebook: Rulebook, clock: Clock, publish: Callable[[Sequence[Said]], object]
+        self, store: Clocks, rulebook: RulesFor, clock: Clock, publish: Callable[[Sequence[Said]], object]
     ) -> None:
         self._store = store
         self._rules_for = rulebook
@@ -45,27 +54,45 @@ class Servicer(rpc.SlaServiceServicer):
         self._publish = publish
 
     def GetClocks(self, request: pb.GetClocksRequest, context: grpc.ServicerContext) -> pb.GetClocksResponse:
+        """Clocks, pauses, promises and what was done to them; requesters are told of their own ticket, without the
+        desk's inside (P1)."""
         timeline = self._store.read([request.number]).get(request.number)
-        if timeline is None:
-            raise Missing(f'No clocks are kept for ticket "{request.number}".')
-        newest, now = timeline.facts.newest, self._now()
-        rules = self._rules_for(newest.profile, newest.profile_version)
-        return pb.GetClocksResponse(
-            clocks=[state_of(clock, rules, now) for clock in timeline.clocks],
-            escalations=[escalation_of(timeline.number, each) for each in timeline.escalations],
+        inside = readable(timeline, request.number, caller())
+        assert timeline is not None  # noqa: S101 - nobody may read what is not there
+        facts, now = timeline.facts, self._now()
+        rules = self._rules_for(facts.newest.profile, facts.policy)
+        told = pb.GetClocksResponse(
+            clocks=[state_of(clock, rules, now, facts) for clock in timeline.clocks],
+            pauses=[pause_of(each) for each in facts.holds],
+            commitments=[commitment_of(each, facts, now) for each in facts.commitments],
+            policy_version=facts.policy,
         )
+        if inside:
+            told.escalations.extend(escalation_of(timeline.number, each) for each in timeline.escalations)
+            told.recalculations.extend(recalculation_of(each) for each in facts.recalculations)
+            return told
+        for pause in told.pauses:
+            pause.ClearField("reason")
+            pause.ClearField("by")
+        for promised in (*told.commitments, *(each.commitment for each in told.clocks if each.HasField("commitment"))):
+            promised.ClearField("owner")
+            promised.ClearField("made_by")
+        return told
 
     def ListAtRisk(self, request: pb.ListAtRiskRequest, context: grpc.ServicerContext) -> pb.ListAtRiskResponse:
+        """Clocks that are breached or soon will be; family "progress" shows the silent tickets (D19, D20)."""
         now = self._now()
         within = max(request.within_seconds, 0)
         until = now + timedelta(seconds=min(within, 366 * 86_400))
         size = min(request.page_size or 100, _MOST)
-        items = at_risk(self._store, self._rules_for, within, request.team, size, now, until)
+        items = at_risk(
+            self._store, self._rules_for, within, request.team, size, now, until, request.families, request.clocks
+        )
         return pb.ListAtRiskResponse(
             items=[
                 pb.AtRisk(
-                    ticket=_nameless(brief_of(timeline)),
-                    clock=state_of(clock, self._rules_for(timeline.facts.newest.profile), now),
+                    ticket=nameless(brief_of(timeline)),
+                    clock=state_of(clock, self._rules_for(timeline.facts.newest.profile, timeline.facts.policy), now),
                     remaining_seconds=left,
                 )
                 for timeline, clock, left in items
@@ -75,22 +102,17 @@ class Servicer(rpc.SlaServiceServicer):
     def PreviewDeadline(
         self, request: pb.PreviewDeadlineRequest, context: grpc.ServicerContext
     ) -> pb.PreviewDeadlineResponse:
-        rules = self._rules_for(request.profile)
-        rule = rules.by_name.get(request.clock)
-        if rule is None:
-            names = ", ".join(rules.by_name)
-            raise Refused(f'There is no clock "{request.clock}"; name one of: {names}.', field="clock")
-        span = rule.limit.get(request.grade) or rule.limit.get("default")
-        if span is None:
-            raise Refused(f'Clock "{rule.name}" has no limit for grade "{request.grade}".', field="grade")
+        """When a clock that starts now or then would be due, with its steps; warns beyond the known holidays (D4)."""
+        rules = self._rules_for(request.profile, "")
         start = request.start.ToDatetime(tzinfo=UTC) if request.HasField("start") else self._now()
-        due, length = deadline(rule, span, start, rules)
-        covered = rules.calendar(rule.calendar).covered_until
+        found = preview(rules, request.clock, request.grade, dict(request.facts), start)
         return pb.PreviewDeadlineResponse(
-            due_at=stamp(due),
-            calendar=rule.calendar,
-            limit_seconds=length,
-            covered_until=covered.isoformat() if covered else "",
+            due_at=stamp(found.due_at),
+            calendar=found.calendar,
+            limit_seconds=found.limit_seconds,
+            covered_until=found.covered_until.isoformat() if found.covered_until else "",
+            steps=[pb.StepPreview(step=text, at=stamp(at)) for text, at in found.steps],
+            warning=found.warning,
         )
 
     def Acknowledge(self, request: pb.AcknowledgeRequest, context: grpc.ServicerContext) -> pb.AcknowledgeResponse:
@@ -116,11 +138,3 @@ class Servicer(rpc.SlaServiceServicer):
     def _now(self) -> datetime:
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def _nameless(brief: pb.TicketBrief) -> pb.TicketBrief:
-    """A list of limits needs nobody's name or address (P1)."""
-    for field in ("name", "email"):
-        brief.requester.ClearField(field)
-    brief.ClearField("accused")
-    return brief

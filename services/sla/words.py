@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.contracts.deskstream.v1 import common_pb2, sla_pb2
-from services.sla.model import Clock, Commitment, Escalation, Facts, Hold, Rules, Status, Timeline
+from services.sla.model import Clock, Commitment, Escalation, Facts, Hold, Recalculation, Rules, Status, Timeline
 from services.sla.policy.commitments import of_clock, status_of
 from services.sla.policy.stepping import next_step
 
@@ -121,4 +121,11 @@ def escalation_of(number: str, standing: Escalation) -> sla_pb2.Escalation:
         ended=bool(standing.ended),
         alarm=standing.alarm,
         cycle=standing.cycle,
+    )
+
+
+def recalculation_of(laid: Recalculation) -> sla_pb2.Recalculation:
+    """Who laid which policy under the ticket, and why; what it changed stands in sla.recalculated (D18)."""
+    return sla_pb2.Recalculation(
+        by=laid.by, reason=laid.reason, old_version=laid.old, new_version=laid.new, at=stamp(laid.at)
     )
