@@ -103,6 +103,8 @@ def server(settings: Settings) -> Service:
     from services.dispatch.bulk import Bulk
     from services.dispatch.bulk_server import bulk_service
     from services.dispatch.commands import Commands
+    from services.dispatch.playbook.playbook import Playbooks
+    from services.dispatch.playbook.server import playbook_service
     from services.dispatch.queries import Queries
     from services.dispatch.queues.compose import queue_service, views_of
     from services.dispatch.queues.listening import Listener
@@ -136,5 +138,6 @@ def server(settings: Settings) -> Service:
         queue_service(settings, desks, queries, views, clock),
         bulk_service(Bulk(desks, tickets, say), clock),
         routing_service(settings),
+        playbook_service(Playbooks(desks, queries), clock),
     )
     return Service(add, servicer, NAME, ALLOW, close, beside)

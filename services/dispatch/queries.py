@@ -35,6 +35,10 @@ class Queries:
             raise Missing(f"There is no ticket {number} that you may see; check the number.")
         return record
 
+    def record(self, number: str, caller: model.Caller) -> Record:
+        """The ticket with its whole history; Missing when the caller may not know of it."""
+        return self._record(number, caller)
+
     def ticket(self, number: str, caller: model.Caller, now: datetime) -> dispatch_pb2.GetTicketResponse:
         """The ticket as it stands and what the caller may do to it now."""
         latest = self._record(number, caller).latest

@@ -13,6 +13,7 @@ from services.contracts.deskstream.v1 import (
     sla_pb2,
 )
 from services.gateway.operation import Operation as Operation
+from services.gateway.playbook_operations import PLAYBOOK_OPERATIONS
 from services.gateway.queue_operations import QUEUE_OPERATIONS
 from services.gateway.roster_operations import ROSTER_OPERATIONS
 
@@ -233,6 +234,7 @@ OPERATIONS = (
         directory_pb2.GetProfileResponse,
         "A policy profile",
     ),
+    *PLAYBOOK_OPERATIONS,
     *QUEUE_OPERATIONS,
     *ROSTER_OPERATIONS,
 )

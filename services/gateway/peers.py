@@ -17,6 +17,7 @@ from services.contracts.deskstream.v1 import (
     dispatch_pb2_grpc,
     intake_pb2_grpc,
     notifications_pb2_grpc,
+    playbook_pb2_grpc,
     queues_pb2_grpc,
     reporting_pb2_grpc,
     roster_pb2_grpc,
@@ -39,10 +40,17 @@ _STUBS: dict[str, Any] = {
     "catalogue": catalogue_pb2_grpc.CatalogueServiceStub,
     "bulk": bulk_pb2_grpc.BulkServiceStub,
     "roster": roster_pb2_grpc.RosterServiceStub,
+    "playbook": playbook_pb2_grpc.PlaybookServiceStub,
     "queues": queues_pb2_grpc.QueueServiceStub,
     "watch": watch_pb2_grpc.WatchServiceStub,
 }
-_HOSTS = {"roster": "directory", "catalogue": "intake", "bulk": "dispatch", "queues": "dispatch"}
+_HOSTS = {
+    "roster": "directory",
+    "catalogue": "intake",
+    "bulk": "dispatch",
+    "playbook": "dispatch",
+    "queues": "dispatch",
+}
 """Services that stand beside another one and are found where it is."""
 
 DEADLINE = 10.0

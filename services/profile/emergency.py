@@ -112,10 +112,15 @@ class Emergency(Facet):
         found = named or next((each for each in self.leaders if not each.grades), None)
         return found.roles if found else ()
 
+    def units_in(self, text: str) -> tuple[str, ...]:
+        """Units named in a text with commas between (、 and ，too)."""
+        parts = text.replace("，", ",").replace("、", ",").split(",")
+        return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
+
     def contacts_of(self, units: str) -> tuple[str, ...]:
-        """Customers who hear for the units named, with commas between (、 and ，too)."""
-        names = [part.strip() for part in units.replace("，", ",").replace("、", ",").split(",")]
-        return tuple(dict.fromkeys(person for name in names for person in self.unit_contacts.get(name, ())))
+        """Customers who hear for the units named."""
+        contacts = (person for name in self.units_in(units) for person in self.unit_contacts.get(name, ()))
+        return tuple(dict.fromkeys(contacts))
 
     def overdue_plans(self, today: date) -> tuple[Plan, ...]:
         """Plans whose review day has passed, the oldest first (H15)."""
