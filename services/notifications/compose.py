@@ -70,6 +70,7 @@ _RAISED_BY = {
     "merged_resolved": "ticket.noted",
     "merged_withdrawn": "ticket.noted",
     "urged_unheld": "ticket.urged",
+    "step_not_done": "ticket.noted",
     "bulletin_of_parent": "ticket.noted",
 }
 """Alerts that one kind of ticket event raises, whatever the lifecycle."""

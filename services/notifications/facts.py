@@ -29,6 +29,11 @@ def facts_of(message: Message, now: datetime) -> Facts | None:
     kind = message.key.partition(".")[0]
     if kind == "ticket":
         return _of_ticket(message.key, message.decode(ticket_pb2.TicketEvent), now)
+    if message.key == "sla.asked":
+        # Dispatch hears it, and says what it made of it.
+        return None
+    if message.key == "sla.alarm":
+        return _of_alarm(message.key, message.decode(sla_pb2.SlaAlarm), now)
     if kind == "sla":
         return _of_clock(message.key, message.decode(sla_pb2.SlaEvent), now)
     if kind == "escalation":
@@ -68,7 +73,17 @@ def _of_clock(key: str, event: sla_pb2.SlaEvent, now: datetime) -> Facts:
     common = _common(key, event.ticket, _at(event.at) or now)
     roles = tuple(event.notify)
     if key != "sla.armed":
-        return Facts(**common, roles=roles, clock=event.clock.clock, due_at=_at(event.clock.due_at))
+        return Facts(
+            **common,
+            roles=roles,
+            clock=event.clock.clock,
+            family=event.clock.family,
+            page=event.page,
+            step=event.step,
+            owner=event.clock.commitment.owner,
+            due_at=_at(event.clock.due_at),
+            reason=event.pause.reason or event.recalculation.reason,
+        )
     # Clocks are armed again when the grade changes or the ticket reopens; the requester is acknowledged once (A24).
     clock, due = _next_due(event.clocks)
     return Facts(**common, roles=roles, clock=clock, due_at=due, once=f"sla.armed/{event.ticket.number}")
@@ -79,9 +94,17 @@ def _of_escalation(key: str, event: sla_pb2.EscalationEvent, now: datetime) -> F
         **_common(key, event.ticket, _at(event.at) or now),
         roles=(event.role,) if event.role else (),
         clock=event.clock,
+        alarm=event.alarm,
+        page=event.page,
+        repeats=event.repeats,
         due_at=_at(event.due_at),
         reason=event.reason,
     )
+
+
+def _of_alarm(key: str, event: sla_pb2.SlaAlarm, now: datetime) -> Facts:
+    """The platform's own trouble, told to the default desk: steps of clocks that were not taken (D23)."""
+    return Facts(key, "", "", now, reason=event.text)
 
 
 def _of_callback(key: str, event: callbacks_pb2.CallbackEvent, now: datetime) -> Facts:

@@ -48,6 +48,17 @@ class Facts:
     roles: tuple[str, ...] = ()
     """Roles the event itself names: those to be warned, or the rung of an escalation."""
     clock: str = ""
+    """Name of the clock or alarm that the event is about."""
+    family: str = ""
+    alarm: bool = False
+    page: bool = False
+    """By every way at once."""
+    step: str = ""
+    """The point of the clock as the rule writes it: "80%", "+2h"."""
+    repeats: int = 0
+    """How often it was told to the same rung before."""
+    owner: str = ""
+    """Who has to keep the promise that the event is about."""
     due_at: datetime | None = None
     reason: str = ""
     solution: str = ""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from services.notifications.model import Delivery, Facts, Recipient, Result, Way, delivery_id
 from services.profile.lookups import Lookups
-from services.profile.schema import Condition, NoticeRule, Person
+from services.profile.schema import Condition, NoticeCondition, NoticeRule, Person
 
 OnDuty = Callable[[str, datetime], Iterable[Person]]
 """People with a neutral role who are on duty at an instant."""
@@ -20,8 +20,14 @@ MOST_RECIPIENTS = 50
 """Of one event: a rule for a crowd must not become a flood."""
 
 
+_HELD_BY = ("assignee", "project_manager", "engineer", "team")
+"""Words that a step of a clock may name besides roles."""
+
+
 def matches(when: Condition, facts: Facts, in_hours: Callable[[], bool]) -> bool:
     """Whether all facts that the condition names hold (O5). "major" is priority 1."""
+    if isinstance(when, NoticeCondition) and not _is_about(when, facts):
+        return False
     listed = (
         (when.type, facts.type),
         (when.grade, facts.grade),
@@ -58,7 +64,12 @@ def recipients(name: str, facts: Facts, people: Lookups, on_duty: OnDuty) -> Ite
         yield from _contacts(facts, people)
     elif name == "escalation_role":
         for role in facts.roles:
-            yield from _holders(role, facts, people, on_duty)
+            if role in _HELD_BY:
+                yield from recipients(role, facts, people, on_duty)
+            else:
+                yield from _holders(role, facts, people, on_duty)
+    elif name == "owner":
+        yield from _named(facts.owner, people)
     else:
         yield from _holders(name, facts, people, on_duty)
 
@@ -70,6 +81,8 @@ def addressed(
 
     Nobody is told about a complaint against themselves (P12, C28).
     """
+    if facts.clock and not facts.family and (family := people.family(facts.clock)):
+        facts = replace(facts, family=family)
     told: set[str] = set()
     for rule in rules:
         if not matches(rule.when, facts, in_hours):
@@ -77,7 +90,8 @@ def addressed(
         for name in rule.to:
             for recipient in recipients(name, facts, people, on_duty):
                 # Somebody without an address for the rule's ways is told by another rather than not at all.
-                ways = [way for way in rule.ways if recipient.addresses.get(way)] or list(recipient.addresses)[:1]
+                wanted = recipient.addresses if facts.page and recipient.staff else rule.ways
+                ways = [way for way in wanted if recipient.addresses.get(way)] or list(recipient.addresses)[:1]
                 accused = recipient.staff and facts.accused and facts.accused in (recipient.id, recipient.name)
                 if not ways or accused or recipient.id in told or len(told) >= MOST_RECIPIENTS:
                     continue
@@ -114,6 +128,14 @@ def instead_of(failed: Delivery, now: datetime) -> Delivery | None:
         created_at=now,
         next_at=now,
     )
+
+
+def _is_about(when: NoticeCondition, facts: Facts) -> bool:
+    if when.clock and facts.clock not in when.clock:
+        return False
+    if when.family and facts.family not in when.family:
+        return False
+    return when.alarm is None or when.alarm == facts.alarm
 
 
 def _requester(facts: Facts, people: Lookups) -> Recipient:

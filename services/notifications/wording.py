@@ -47,6 +47,10 @@ _ALERTS = {
         "The ticket it was merged into was withdrawn; please see whether its own matter is still open.",
     ),
     "bulletin_of_parent": ("上级应急工单发布了情况通报。", "The emergency above it has a new bulletin."),
+    "step_not_done": (
+        "时限到达预定节点，系统未能自动处理，请主管处理。",
+        "A limit reached a step that the system could not carry out; please see to it.",
+    ),
     "urged_unheld": ("被督促但无人承办，请尽快接单。", "It was urged and nobody holds it; please take it."),
     "unsolved_after_close": (
         "用户在工单关闭后反馈未解决，请联系用户并开新工单。",
@@ -139,6 +143,8 @@ class Wording:
                 "urges": facts.urges or "",
             },
             "clock": label("clock", facts.clock, language),
+            "step": facts.step,
+            "repeats": facts.repeats or "",
             "due_at": f"{facts.due_at.astimezone(self._zone):%Y-%m-%d %H:%M}" if facts.due_at else "",
             "role": ", ".join(label("role", role, language) for role in facts.roles),
             "alert": " ".join(_ALERTS[kind][language == "en"] for kind in facts.alerts if kind in _ALERTS),

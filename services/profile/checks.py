@@ -25,7 +25,8 @@ from services.profile.watch_checks import WATCH_EVENTS, check_watch
 _EVENTS = frozenset(
     {f"sla.{event}" for event in ("armed", "warned", "breached", "met")}
     | {f"sla.{event}" for event in ("promised", "renegotiated", "withdrawn")}
-    | {f"escalation.{event}" for event in ("raised", "climbed", "acknowledged", "ended")}
+    | {f"sla.{event}" for event in ("passed", "paused", "resumed", "recalculated", "alarm")}
+    | {f"escalation.{event}" for event in ("raised", "climbed", "repeated", "acknowledged", "ended")}
     | {
         f"callback.{event}"
         for event in ("due", "attempted", "rescheduled", "completed", "unsolved", "unreachable", "cancelled")
@@ -36,10 +37,10 @@ _EVENTS = frozenset(
         for kind in ("new_fault", "problem_resolved", "merged_in", "merged_resolved", "merged_withdrawn")
     }
     | {f"ticket.{event}" for event in ("linked", "unlinked", "merged", "urged", "departments_set")}
-    | {"alert.urged_unheld", "alert.bulletin_of_parent"}
+    | {"alert.step_not_done", "alert.urged_unheld", "alert.bulletin_of_parent"}
     | {"survey.answered", "contact.recorded", "ticket.opened", "ticket.called_back", "ticket.noted", "ticket.updated"}
     | {"ticket.worked_around"}
-    | {"ticket.assigned", "ticket.overflowed", "ticket.taken_back"}
+    | {"ticket.assigned", "ticket.reassigned", "ticket.overflowed", "ticket.taken_back"}
     | {f"watch.{event}" for event in WATCH_EVENTS}
 )
 
@@ -120,6 +121,11 @@ def _notices(profile: Profile) -> Iterator[Finding]:
     for index, rule in enumerate(profile.notices.rules):
         here: Path = ("notices", "rules", index)
         yield from check_condition(profile, rule.when, (*here, "when"))
+        clocks = {"commitment", *(each.name for each in profile.sla.clocks)}
+        clocks |= {each.name for each in profile.sla.alarms}
+        for place, clock in enumerate(rule.when.clock):
+            if clock not in clocks:
+                yield unknown((*here, "when", "clock", place), "clock or alarm", clock, clocks)
         if rule.on not in events:
             yield unknown((*here, "on"), "event", rule.on, events)
         for position, recipient in enumerate(rule.to):

@@ -11,7 +11,9 @@ from services.profile.schema import Profile
 PLATFORM_MILESTONES = frozenset({"received", "opened", "responded", "user_confirmed", "called_back", "restored"})
 """Set by the platform itself; every other milestone a clock names must be marked by a transition."""
 
-SPECIAL_RECIPIENTS = frozenset({"requester", "assignee", "project_manager", "engineer", "escalation_role", "team"})
+SPECIAL_RECIPIENTS = frozenset(
+    {"requester", "assignee", "project_manager", "engineer", "escalation_role", "team", "owner"}
+)
 
 _LONGEST_DAYS = 3 * 366
 _LONGEST_SECONDS = _LONGEST_DAYS * 86_400

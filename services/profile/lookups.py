@@ -61,9 +61,16 @@ class Lookups:
         self._members = {
             team: tuple(person for person in organisation.people if team in person.teams) for team in self.teams
         }
+        self._families: dict[str, str] = {each.name: each.family for each in profile.sla.clocks}
+        self._named = {each.name: each.label for each in profile.sla.clocks}
+        self._named |= {each.name: each.label for each in profile.sla.alarms}
         self._holders = {
             role: tuple(person for person in organisation.people if role in person.roles) for role in profile.roles
         }
+
+    def family(self, clock: str) -> str:
+        """What a clock is about, such as "response"; empty for what is no clock."""
+        return self._families.get(clock, "")
 
     def customer_by_phone(self, raw: str) -> Customer | None:
         """The known customer of a number in any usual spelling (A10)."""
@@ -103,7 +110,7 @@ class Lookups:
         return self.profile.calendars[name]
 
     def label(self, kind: str, key: str, language: str = "zh-CN") -> str:
-        """What people read for a "type", "grade", "entry", "state", "role", "team", "project" or "clock".
+        """What people read for a "type", "grade", "entry", "state", "role", "team", "project", "clock" (or alarm).
 
         The key itself when the profile has no such thing, so that a report over old versions still prints.
         """
@@ -127,6 +134,8 @@ class Lookups:
             case "project":
                 return self.projects[key].name if key in self.projects else None
             case "clock":
-                return next((each.label for each in self.profile.sla.clocks if each.name == key), None)
+                if key == "commitment":
+                    return Label(zh="承诺", en="Promise")
+                return self._named.get(key)
             case _:
                 return None

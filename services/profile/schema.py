@@ -21,6 +21,7 @@ from services.profile.clocks import ChainChoice as ChainChoice
 from services.profile.clocks import ClockCondition as ClockCondition
 from services.profile.clocks import ClockRule as ClockRule
 from services.profile.clocks import Escalation as Escalation
+from services.profile.clocks import Family as Family
 from services.profile.clocks import Occasion as Occasion
 from services.profile.clocks import ServiceLevels as ServiceLevels
 from services.profile.clocks import Standing as Standing
@@ -128,17 +129,27 @@ class Routing(Facet):
     hand_back_limit: int = 3
 
 
+class NoticeCondition(Condition):
+    """A condition of a notice: of the ticket, and of the clock or alarm that the event is about."""
+
+    clock: tuple[str, ...] = ()
+    """Names of clocks or alarms."""
+    family: tuple[Family, ...] = ()
+    alarm: bool | None = None
+    """Whether an escalation was raised by an alarm instead of a breach (D15)."""
+
+
 class NoticeRule(Facet):
     """Event to roles (O5). The first matching rule per recipient and event sends."""
 
     on: str
     """Routing key, e.g. "ticket.assigned" or "sla.breached"; or an alert that any event of a ticket may raise:
     "alert.unmatched" (C24), "alert.seat_empty" (A6), "alert.hand_back_limit" (C25), "alert.unsolved_after_close"."""
-    when: Condition = Condition()
+    when: NoticeCondition = NoticeCondition()
     to: tuple[str, ...]
     """"requester", "assignee", "project_manager", "engineer", "team" (members of the ticket's team),
-    "escalation_role" (the roles the event itself names: a rung, who is warned, who calls back), or a neutral
-    role (those on duty)."""
+    "owner" (of the promise that the event is about), "escalation_role" (those the event itself names: a rung, who is
+    warned, who calls back), or a neutral role (those on duty)."""
     template: Name
     ways: tuple[Literal["smtp", "webhook"], ...] = ("smtp",)
 

@@ -45,6 +45,9 @@ def piece_of(key: str, decode: Callable[[type[Message]], Message]) -> Facts | Co
         return contact_of(_as(ContactRecorded, decode))
     if kind == "ticket":
         return ticket_facts(_as(TicketEvent, decode))
+    if key in ("sla.asked", "sla.alarm"):
+        # What dispatch is asked to do shows on the ticket; the platform's own trouble is in no figure.
+        return None
     if kind == "sla":
         return sla_facts(_as(SlaEvent, decode), warned=key == "sla.warned")
     if key == "escalation.raised":
@@ -130,8 +133,10 @@ def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:
     return nothing_known(_number(event.ticket.number))._replace(outcomes=outcomes, warned=marks)
 
 
-def escalation_facts(event: EscalationEvent) -> Facts:
-    """That a chain was begun."""
+def escalation_facts(event: EscalationEvent) -> Facts | None:
+    """That a chain was begun because of a limit; an alarm is no breach."""
+    if event.alarm:
+        return None
     return nothing_known(_number(event.ticket.number))._replace(escalations=(event.escalation_id,))
 
 

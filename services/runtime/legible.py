@@ -20,7 +20,7 @@ from services.contracts.deskstream.v1.intake_pb2 import (
 from services.contracts.deskstream.v1.notifications_pb2 import NotificationEvent
 from services.contracts.deskstream.v1.queues_pb2 import WorkAnswer, WorkAnswered
 from services.contracts.deskstream.v1.roster_pb2 import DutyTable, RosterEvent
-from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaEvent
+from services.contracts.deskstream.v1.sla_pb2 import EscalationEvent, SlaAlarm, SlaAsked, SlaEvent
 from services.contracts.deskstream.v1.ticket_pb2 import TicketEvent
 from services.contracts.deskstream.v1.watch_pb2 import WatchEvent
 from services.kernel.errors import Refused
@@ -35,6 +35,8 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("call.", CallEvent),
     ("ticket.", TicketEvent),
     ("links.told", TicketEvent),
+    ("sla.asked", SlaAsked),
+    ("sla.alarm", SlaAlarm),
     ("sla.", SlaEvent),
     ("escalation.", EscalationEvent),
     ("callback.", CallbackEvent),
