@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from services.callbacks import policy, wording
 from services.callbacks.model import SYSTEM, WITHOUT_SURVEY, Kind, Task, Word
-from services.contracts.deskstream.v1 import intake_pb2, ticket_pb2
+from services.contracts.deskstream.v1 import intake_pb2, ticket_pb2, watch_pb2
 from services.kernel.errors import Missing, Refused, Unavailable
 from services.profile.schema import Callback, Profile
 
@@ -133,6 +133,8 @@ class Hearing:
         try:
             if message.key == "contact.recorded":
                 return self._missed_call(message, message.decode(intake_pb2.ContactRecorded), now)
+            if message.key == "watch.contact_owed":
+                return self._after_outage(message, message.decode(watch_pb2.WatchEvent), now)
             if message.key in policy.OWING:
                 return self._owed_answer(message, message.decode(ticket_pb2.TicketEvent), now)
             if message.key in self._telling:
@@ -196,6 +198,17 @@ class Hearing:
             tuple(dict.fromkeys(roles)),
         )
         return Step(message, self._with_due(replace(task, due_at=until) if until else task, at, message))
+
+    def _after_outage(self, message: Message, event: watch_pb2.WatchEvent, now: datetime) -> Step | None:
+        """H10: who was served on paper while the desk could not work is called first once it can."""
+        contact = event.contact
+        profile = self._rules(contact.profile)
+        if profile.callback is None:
+            return None
+        at = event.at.ToDatetime(now.tzinfo) if event.HasField("at") else now
+        roles = tuple(dict.fromkeys(("specialist", *_missed_call_roles(profile.callback))))
+        key, brief = f"call/{contact.contact_id}", wording.brief_of_contact(contact)
+        return Step(message, self._with_due(self._task(key, "", "outage", profile, brief, at, roles), at, message))
 
     def _task(
         self, key: str, number: str, kind: Kind, profile: Profile, brief: bytes, at: datetime, roles: tuple[str, ...]

@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Literal
 
 Status = Literal["due", "calling", "rescheduled", "completed", "unreachable", "cancelled"]
-Kind = Literal["after_resolution", "missed_call", "complaint", "owed_answer"]
+Kind = Literal["after_resolution", "missed_call", "complaint", "owed_answer", "outage"]
 
-WITHOUT_SURVEY: frozenset[Kind] = frozenset({"missed_call", "owed_answer"})
-"""Calls that are about no solution: completed with a reason instead of answers (F11, E20)."""
+WITHOUT_SURVEY: frozenset[Kind] = frozenset({"missed_call", "owed_answer", "outage"})
+"""Calls that are about no solution: completed with a reason instead of answers (F11, E20, H10)."""
+
+FIRST: frozenset[Kind] = frozenset({"outage"})
+"""Calls that are made before all others: of those who were served on paper (H10)."""
 
 OPEN: frozenset[Status] = frozenset({"due", "calling", "rescheduled"})
 

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.callbacks.model import Task, Who, Word
 from services.callbacks.policy import TicketFacts
 from services.contracts.deskstream.v1 import callbacks_pb2 as pb
-from services.contracts.deskstream.v1 import common_pb2, intake_pb2, sla_pb2, ticket_pb2
+from services.contracts.deskstream.v1 import common_pb2, intake_pb2, sla_pb2, ticket_pb2, watch_pb2
 from services.profile.schema import Question
 
 Named = Callable[[str, str, str, int], str]
@@ -102,6 +102,17 @@ def brief_of_call(contact: intake_pb2.ContactRecorded, profile: str) -> bytes:
     """A missed call has no ticket: whom to call is all there is (5.7)."""
     return sla_pb2.TicketBrief(
         profile=profile, channel=contact.channel, requester=common_pb2.Requester(phone=contact.caller)
+    ).SerializeToString()
+
+
+def brief_of_contact(contact: watch_pb2.OwedContact) -> bytes:
+    """Whom to call after an outage. Not under a ticket's number: this call confirms no solution (F5, N3)."""
+    return sla_pb2.TicketBrief(
+        profile=contact.profile,
+        title=contact.title,
+        channel=contact.channel,
+        accused=contact.accused,
+        requester=contact.requester,
     ).SerializeToString()
 
 

@@ -31,6 +31,7 @@ CHANNELS = ("agents", "web", "ivr")
 SOURCES = ("monitoring", "patrol")
 MOST_SHOWN = 100
 _MOST_NOTES = 10_000
+_RECENT_TURNS = 500
 
 
 class Saying(Protocol):
@@ -204,17 +205,20 @@ class Desk:
     def record(self, person: Person, profile: str, schedule: str, key: str, abnormal: bool, note: str) -> Entry:
         """A turn of a schedule was done, in time or late, by those named or whoever is told of a missed one (H5, H11).
 
-        Without `key`: the oldest turn of the schedule that nobody recorded.
+        Without `key`: the newest turn of the schedule that has opened and nobody recorded.
         """
-        name, _ = self._ruled(profile)
+        (name, _), now = self._ruled(profile), self._clock.now()
         if not key:
-            found = self._entries.living(shelf_of("inspection", name), MOST_SHOWN * 10)
+            found = self._entries.listed(shelf_of("inspection", name), _RECENT_TURNS)
             turns = [e for e in found if isinstance(e.about, Inspection) and e.about.schedule == schedule]
+            # The one to come is laid out, too: without another it is refused with its time.
+            turns.sort(key=lambda entry: entry.about.at > now)
+            turns = [entry for entry in turns if entry.about.open]
             if not turns:
                 raise Missing(f'No turn of "{schedule}" is open; list the inspections to see which there are.')
             key = turns[0].id
         seen = self._one(key, Inspection)
-        about, now = seen.about, self._clock.now()
+        about = seen.about
         assert isinstance(about, Inspection)  # noqa: S101
         role = "" if person.id in about.persons else policy.role_of(about.tell, person.roles)
         written = policy.text(note, "note", needed=abnormal)

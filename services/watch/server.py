@@ -71,7 +71,7 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
         entry = self._desk.switch_outage(_person(), request.profile, request.on, request.what)
         contacts = () if request.on else self._desk.contacts(entry.id, MOST_SHOWN)
         return pb.SwitchOutageResponse(
-            outage=self._outage(entry), contacts=[wording.contact_of(each, private=True) for each in contacts]
+            outage=self._outage(entry), contacts=[wording.contact_of(each) for each in contacts]
         )
 
     def SetPaperCount(self, request: pb.SetPaperCountRequest, context: Any) -> pb.SetPaperCountResponse:
@@ -95,13 +95,13 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
         """The list to reconcile: who was entered, who is still owed a call (H8, H9)."""
         size = _size(request.page_size)
         found = self._desk.contacts(request.outage_id, size, request.page_token)
-        shown = [wording.contact_of(each, private=True) for each in found]
+        shown = [wording.contact_of(each) for each in found]
         return pb.ListContactsResponse(contacts=shown, next_page_token=_token(found, size))
 
     def SettleContact(self, request: pb.SettleContactRequest, context: Any) -> pb.SettleContactResponse:
         """A contact no callback can settle."""
         entry = self._desk.settle(_person(), request.contact_id, request.outcome)
-        return pb.SettleContactResponse(contact=wording.contact_of(entry, private=True))
+        return pb.SettleContactResponse(contact=wording.contact_of(entry))
 
     def PublishNotice(self, request: pb.PublishNoticeRequest, context: Any) -> pb.PublishNoticeResponse:
         """Publishes a notice (H12)."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.kernel.clock import Clock
-from services.profile.watch import Schedule, WatchRules
+from services.profile.watch import WatchRules
 from services.runtime.message import Said
 from services.runtime.outbox import AT_ONCE, LEAVE_ALONE, Unsaid
 from services.watch import policy, wording
@@ -78,22 +78,23 @@ class Turning:
         return brought
 
     def _lay_out(self, desk: Watched, now: datetime) -> None:
-        """Turns that have opened; also those that opened while nobody looked (H5)."""
+        """Turns that have opened, also while nobody looked, and the one to come: so the next looker knows where this
+        one was, however long it was away (H5)."""
         for schedule in desk.rules.schedules:
             place = (desk.name, schedule.key)
             if place in self._next and now < self._next[place]:
                 continue
-            opened = self._unknown(desk, schedule, now)
-            turns = {f"{desk.name}/{schedule.key}/{day}": policy.turn_of(schedule, opens) for day, opens in opened}
-            self._entries.add_new([Entry(key, desk.name, turn) for key, turn in turns.items()], now)
-            self._next[place] = policy.next_turn(schedule, desk.zone, now)
-
-    def _unknown(self, desk: Watched, schedule: Schedule, now: datetime) -> Sequence[tuple[date, datetime]]:
-        """Turns behind the last one that is known; a schedule that never had one begins with the turn open now."""
-        recent = list(policy.turns(schedule, desk.zone, now - policy.LOOK_BACK, now))
-        known = self._entries.load([f"{desk.name}/{schedule.key}/{day}" for day, _ in recent])
-        last = max((entry.about.at for entry in known.values()), default=now - schedule.within.as_timedelta)
-        return [(day, opens) for day, opens in recent if opens > last]
+            coming = policy.next_turn(schedule, desk.zone, now)
+            turns = {
+                f"{desk.name}/{schedule.key}/{day}": policy.turn_of(schedule, opens)
+                for day, opens in policy.turns(schedule, desk.zone, now - policy.LOOK_BACK, coming)
+            }
+            known = self._entries.load(list(turns))
+            # A schedule that never had a turn begins with the one that is open now.
+            last = max((entry.about.at for entry in known.values()), default=now - schedule.within.as_timedelta)
+            fresh = [Entry(key, desk.name, turn) for key, turn in turns.items() if turn.opens_at > last]
+            self._entries.add_new(fresh, now)
+            self._next[place] = coming
 
     def _woken(self, entry: Entry, now: datetime) -> Sequence[tuple[Entry, Word]]:
         about = entry.about

@@ -40,8 +40,8 @@ def outage_of(entry: Entry, entered: int | None = None, waiting: int | None = No
     return told
 
 
-def contact_of(entry: Entry, *, private: bool) -> pb.OwedContact:
-    """An owed contact. The telephone travels only where the call is owed or a person asked (P14)."""
+def contact_of(entry: Entry) -> pb.OwedContact:
+    """An owed contact, with whom to call: for callbacks and the list to reconcile."""
     about = entry.about
     assert isinstance(about, Contact)  # noqa: S101
     brief = sla_pb2.TicketBrief.FromString(about.brief)
@@ -52,7 +52,7 @@ def contact_of(entry: Entry, *, private: bool) -> pb.OwedContact:
         outage_id=about.outage,
         number=about.number,
         title=brief.title,
-        requester=brief.requester if private else None,
+        requester=brief.requester,
         received_at=stamp(about.received_at),
         entered_at=stamp(about.entered_at),
         recorder=about.recorder,
@@ -60,6 +60,7 @@ def contact_of(entry: Entry, *, private: bool) -> pb.OwedContact:
         done_at=stamp(about.done_at),
         outcome=about.outcome,
         channel=brief.channel,
+        accused=brief.accused,
     )
 
 
@@ -71,9 +72,8 @@ def brief_of(number: str, draft: intake_pb2.RequestDraft) -> bytes:
         title=f"{number} {draft.title}".strip(),
         channel=draft.channel,
         accused=draft.accused,
-        requester=common_pb2.Requester(
-            id=who.id, name=who.name, phone=who.phone, im=who.im, email=who.email, language=who.language
-        ),
+        # Without id and e-mail: this call confirms no solution, so nobody is sent a survey for it.
+        requester=common_pb2.Requester(name=who.name, phone=who.phone, im=who.im, language=who.language),
     ).SerializeToString()
 
 
@@ -186,7 +186,7 @@ def word_about(
     if isinstance(about, Outage):
         event.outage.CopyFrom(outage_of(entry))
     elif isinstance(about, Contact):
-        event.contact.CopyFrom(contact_of(entry, private=True))
+        event.contact.CopyFrom(contact_of(entry))
     elif isinstance(about, Notice):
         event.notice.CopyFrom(notice_of(entry))
     elif isinstance(about, Finding):

@@ -9,12 +9,7 @@ import pytest
 from services.contracts.deskstream.v1 import watch_pb2
 from services.kernel.errors import Missing, Refused
 from services.watch import forms
-from tests.watch.world import HOUR, MINUTE, NOON, OUTSIDER, PROFILE, SUPERVISOR, WATCHER, World, called, record
-
-
-@pytest.fixture
-def world():
-    return World()
+from tests.watch.world import HOUR, MINUTE, NOON, OUTSIDER, PROFILE, SUPERVISOR, WATCHER, called, record
 
 
 def test_switching_on_is_said_once_and_shows_in_the_state_of_the_desk(world):
@@ -86,6 +81,7 @@ def test_a_record_that_names_an_unknown_outage_is_parked_with_the_reason(world):
     """H9: nobody who was served on paper is lost silently."""
     lost = record("itss_desk-outage-7")
     world.hear(lost)
+    assert lost.refused is not None
     assert "no outage" in lost.refused.message
 
 

@@ -49,10 +49,8 @@ def record(outage: str, source: str = "paper-1", *, joined: bool = False, backfi
     )
     draft.received_at.FromDatetime(NOON + HOUR)
     number = "DS20261118-000001"
-    if joined:
-        body, key = intake_pb2.RequestJoined(number=number, draft=draft), "request.joined.phone"
-    else:
-        body, key = intake_pb2.RequestReceived(number=number, draft=draft), "request.received.phone"
+    key = f"request.{'joined' if joined else 'received'}.phone"
+    body = (intake_pb2.RequestJoined if joined else intake_pb2.RequestReceived)(number=number, draft=draft)
     return Said(key, body, event_id(source, key), subject=number, time=NOON).as_heard()
 
 

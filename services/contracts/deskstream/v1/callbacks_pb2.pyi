@@ -129,7 +129,7 @@ class CallbackTask(_message.Message):
     """"<number>/<cycle>" for tickets, "call/<contact>" for missed calls."""
     version: _builtins.int
     kind: _builtins.str
-    """"after_resolution", "missed_call", "complaint"."""
+    """"after_resolution", "missed_call", "complaint", "owed_answer", "outage" (before all others, H10)."""
     status: Global___CallbackStatus.ValueType
     solved: _builtins.bool
     satisfaction: _builtins.str

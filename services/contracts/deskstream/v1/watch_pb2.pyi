@@ -138,6 +138,7 @@ class OwedContact(_message.Message):
     DONE_AT_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
+    ACCUSED_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
     version: _builtins.int
     profile: _builtins.str
@@ -151,6 +152,8 @@ class OwedContact(_message.Message):
     outcome: _builtins.str
     """"callback.completed", "callback.unreachable", or what a person wrote who settled it by hand."""
     channel: _common_pb2.Channel.ValueType
+    accused: _builtins.str
+    """Whom they complain about: never to call them (C28)."""
     @_builtins.property
     def requester(self) -> _common_pb2.Requester: ...
     @_builtins.property
@@ -178,10 +181,11 @@ class OwedContact(_message.Message):
         done_at: _timestamp_pb2.Timestamp | None = ...,
         outcome: _builtins.str = ...,
         channel: _common_pb2.Channel.ValueType = ...,
+        accused: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["done_at", b"done_at", "entered_at", b"entered_at", "received_at", b"received_at", "requester", b"requester"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "contact_id", b"contact_id", "done_at", b"done_at", "entered_at", b"entered_at", "number", b"number", "outage_id", b"outage_id", "outcome", b"outcome", "profile", b"profile", "received_at", b"received_at", "recorder", b"recorder", "requester", b"requester", "state", b"state", "title", b"title", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "channel", b"channel", "contact_id", b"contact_id", "done_at", b"done_at", "entered_at", b"entered_at", "number", b"number", "outage_id", b"outage_id", "outcome", b"outcome", "profile", b"profile", "received_at", b"received_at", "recorder", b"recorder", "requester", b"requester", "state", b"state", "title", b"title", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1361,7 +1365,7 @@ class RecordInspectionRequest(_message.Message):
     profile: _builtins.str
     schedule: _builtins.str
     inspection_id: _builtins.str
-    """Empty: the oldest turn of the schedule that is due or missed."""
+    """Empty: the newest turn of the schedule that has opened and nobody recorded."""
     abnormal: _builtins.bool
     note: _builtins.str
     def __init__(
