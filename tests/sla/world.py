@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
 from services.sla.handlers import shard_of
+from services.sla.listing import Holder, holder_of
 from services.sla.model import Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
 from services.sla.policy.promising import places_of
@@ -152,3 +153,17 @@ class Shelf:
 
     def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
         return [(cause, numbers) for cause, (numbers, when) in self.journal.items() if when < older_than][:limit]
+
+
+class ShelfListing:
+    """`listing.Listing` over a shelf."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def open(self) -> Sequence[Holder]:
+        kept = sorted(self._shelf.kept.items())
+        return [holder_of(number, each.facts.newest.brief) for number, each in kept if not each.facts.newest.ended]
+
+    def between(self, first: str, last: str) -> Iterator[Timeline]:
+        return (each for number, each in sorted(self._shelf.kept.items()) if first <= number <= last)
