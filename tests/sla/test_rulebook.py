@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from services.profile.load import load_all
+import pytest
+
+from services.profile.load import load, load_all
 from services.sla.handlers import fire, hear
 from services.sla.model import Status, TakenBack
-from services.sla.rulebook import Rulebook
+from services.sla.rulebook import Book, Books, Rulebook, book_of, rules_of
+from services.sla.rulebooks import MongoBooks
 from tests.profile.folders import copied
 from tests.sla.world import M, at, news
 
 T0 = at("2025-03-03 09:00")
+POLICY = Path(__file__).parents[2] / "deploy" / "policy"
 
 
-def started(folder: Path) -> Rulebook:
+def started(folder: Path, books: Books | None = None) -> Rulebook:
     """The rule book as a process that starts now reads it."""
-    return Rulebook(load_all(folder, "generic_desk", "generic_desk"))
+    book = Rulebook(load_all(folder, "generic_desk", "generic_desk"), books)
+    book.keep()
+    return book
+
+
+class ShelfOfBooks:
+    """`Books` in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Book] = {}
+
+    def keep(self, books: Iterable[Book]) -> None:
+        for each in books:
+            self.kept.setdefault((each.profile, each.version), each)
+
+    def book(self, profile: str, version: str) -> Book | None:
+        return self.kept.get((profile, version))
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.real)])
+def books(request) -> Books:
+    """Where versions are kept: in memory, and on the real database server."""
+    if request.param == "fake":
+        return ShelfOfBooks()
+    return MongoBooks(request.getfixturevalue("open_database")(request.getfixturevalue("mongodb_uri")))
 
 
 def edited(folder: Path, old: str, new: str) -> None:
@@ -70,3 +100,50 @@ def test_a_general_ticket_that_nobody_has_dispatched_in_two_hours_is_a_breach(st
     assert ("breached", "dispatch") not in before
     said = [(e.kind, e.clock) for _, told in fire(store, book, [general, urgent], due, "timer/2") for e in told]
     assert said.count(("breached", "dispatch")) == 1
+
+
+def test_a_version_that_was_in_force_judges_its_tickets_to_the_end(books, tmp_path):
+    """D18: also clocks that start only after the new version came."""
+    copied(tmp_path, "generic_desk")
+    first = started(tmp_path, books)("generic_desk")
+    edited(tmp_path, "{default: 10m}", "{default: 2m}")
+    book = started(tmp_path, books)
+    loaded, kept = book("generic_desk"), book("generic_desk", first.version)
+    assert loaded.version != first.version
+    assert [rules.by_name["response"].limit["default"].seconds for rules in (loaded, kept)] == [120, 600]
+    assert (kept.clocks, kept.levels, kept.choices) == (first.clocks, first.levels, first.choices)
+    assert kept.calendars.keys() == first.calendars.keys()
+    assert loaded.other(first.version) is kept
+    assert kept.other(loaded.version) is loaded
+
+
+def test_a_version_nobody_kept_is_judged_by_the_loaded_one_which_says_so_and_is_asked_for_again(tmp_path):
+    """D18: a process of a newer release may keep it a moment later."""
+    copied(tmp_path, "generic_desk")
+    shelf, now = ShelfOfBooks(), [0.0]
+    book = Rulebook(load_all(tmp_path, "generic_desk", "generic_desk"), shelf, lambda: now[0])
+    assert book("generic_desk", "9+later").version == book("generic_desk").version
+    book.keep()
+    [kept] = shelf.kept.values()
+    shelf.keep([replace(kept, version="9+later")])
+    assert book("generic_desk", "9+later").version != "9+later"
+    now[0] = 31.0
+    assert book("generic_desk", "9+later").version == "9+later"
+
+
+def test_a_kept_version_that_this_release_does_not_understand_is_as_one_never_kept(tmp_path):
+    """D18."""
+    copied(tmp_path, "generic_desk")
+    shelf = ShelfOfBooks()
+    book = started(tmp_path, shelf)
+    shelf.keep([Book("generic_desk", "0+old", '{"sla": {"watches": []}, "calendars": {}, "below": {}}')])
+    assert book("generic_desk", "0+old") is book("generic_desk")
+
+
+def test_every_shipped_profile_can_be_kept_and_read_again():
+    """D18, S4."""
+    for name in sorted(each.name for each in POLICY.iterdir() if (each / "about.yaml").exists()):
+        loaded = load(POLICY / name)
+        rules = rules_of(loaded)
+        assert set(rules.by_name) == {each.name for each in loaded.profile.sla.clocks}, name
+        assert len(book_of(loaded).text.encode()) < 200_000, name
