@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToJson
 from sse_starlette import EventSourceResponse
 
 from services.contracts.deskstream.v1 import reporting_pb2
-from services.gateway import api, public, roster_operations
+from services.gateway import api, public, roster_operations, watch_operations
 from services.gateway.edge import Edge, edge_of, install, token_of
 from services.gateway.peers import Peers, Problem
 from services.gateway.settings import GatewaySettings
@@ -51,6 +51,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     install(app, settings)
     app.include_router(api.router())
     app.include_router(roster_operations.feed)
+    app.include_router(watch_operations.doors)
     app.include_router(public.hooks)
     app.include_router(public.router)
     app.add_api_route("/wallboard/events", _wallboard_events, include_in_schema=False)

@@ -10,12 +10,13 @@ from services.contracts.deskstream.v1 import (
     intake_pb2,
     notifications_pb2,
     reporting_pb2,
-    sla_pb2,
 )
 from services.gateway.operation import Operation as Operation
 from services.gateway.playbook_operations import PLAYBOOK_OPERATIONS
 from services.gateway.queue_operations import QUEUE_OPERATIONS
 from services.gateway.roster_operations import ROSTER_OPERATIONS
+from services.gateway.sla_operations import SLA_OPERATIONS
+from services.gateway.watch_operations import WATCH_OPERATIONS
 
 OPERATIONS = (
     Operation(
@@ -92,15 +93,6 @@ OPERATIONS = (
     ),
     Operation(
         "GET",
-        "/api/v1/tickets/{number}/clocks",
-        "sla",
-        "GetClocks",
-        sla_pb2.GetClocksRequest,
-        sla_pb2.GetClocksResponse,
-        "The clocks and escalations of a ticket (D9)",
-    ),
-    Operation(
-        "GET",
         "/api/v1/tickets/{number}/deliveries",
         "notifications",
         "ListDeliveries",
@@ -134,33 +126,6 @@ OPERATIONS = (
         dispatch_pb2.ListQueueRequest,
         dispatch_pb2.ListQueueResponse,
         "A queue: team:<id>, person:<id>, role:<role> or all (C22)",
-    ),
-    Operation(
-        "GET",
-        "/api/v1/at-risk",
-        "sla",
-        "ListAtRisk",
-        sla_pb2.ListAtRiskRequest,
-        sla_pb2.ListAtRiskResponse,
-        "Clocks that are breached or soon will be (D20)",
-    ),
-    Operation(
-        "GET",
-        "/api/v1/deadline",
-        "sla",
-        "PreviewDeadline",
-        sla_pb2.PreviewDeadlineRequest,
-        sla_pb2.PreviewDeadlineResponse,
-        "When a clock started now or then would be due",
-    ),
-    Operation(
-        "POST",
-        "/api/v1/escalations/{escalation_id:path}/acknowledgement",
-        "sla",
-        "Acknowledge",
-        sla_pb2.AcknowledgeRequest,
-        sla_pb2.AcknowledgeResponse,
-        "Take an escalation on oneself (D14)",
     ),
     Operation(
         "GET",
@@ -237,4 +202,6 @@ OPERATIONS = (
     *PLAYBOOK_OPERATIONS,
     *QUEUE_OPERATIONS,
     *ROSTER_OPERATIONS,
+    *SLA_OPERATIONS,
+    *WATCH_OPERATIONS,
 )

@@ -132,7 +132,7 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
         channel = request.channel or "web"
         if channel not in CHANNELS[1:]:
             raise policy.refusal("channel", "渠道为 web 或 ivr", "the channel is web or ivr")
-        told = pb.ListPublicNoticesResponse()
+        told = pb.ListPublicNoticesResponse(timezone=self._zone_of(request.profile).key)
         for entry in self._desk.shown(request.profile, channel):
             about = entry.about
             if isinstance(about, Notice):
