@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ MEASURE = {"measure": "增加热备盘", "owner": "黄磊", "until": "2025-07-10
 SUMMARY = {"summary": "阵列两块盘先后损坏", "lessons": "每周巡检阵列状态"}
 
 
-def emergency(profile: str = "itss_desk", **said: object) -> Tale:
+def emergency(profile: str = "itss_desk", **said: Any) -> Tale:
     """One that monitoring reported."""
     said = {"type": "emergency", "channel": common_pb2.CHANNEL_MONITORING, "grade": "", "title": "ERP 停机"} | said
     return Tale(profile, **said)
