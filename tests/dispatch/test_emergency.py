@@ -26,8 +26,8 @@ SUMMARY = {"summary": "阵列两块盘先后损坏", "lessons": "每周巡检阵
 
 def emergency(profile: str = "itss_desk", **said: Any) -> Tale:
     """One that monitoring reported."""
-    said = {"type": "emergency", "channel": common_pb2.CHANNEL_MONITORING, "grade": "", "title": "ERP 停机"} | said
-    return Tale(profile, **said)
+    words: dict[str, Any] = {"type": "emergency", "channel": common_pb2.CHANNEL_MONITORING, "title": "ERP 停机"}
+    return Tale(profile, **({"grade": ""} | words | said))
 
 
 def stable(tale: Tale | None = None) -> Tale:
