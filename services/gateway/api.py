@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -83,14 +83,26 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Any]]:
         if "language" in fields and not asked.language:
             values.setdefault("language", language_of(request))
         given = {key: _typed(fields[key], value) for key, value in values.items() if key in fields}
-        asked = _merged(asked, given)
+        asked = _merged(asked, {**given, **_maps(fields, values)})
         return as_json(await edge.peers.ask(operation.service, operation.method, asked, token_of(request)))
 
     endpoint.__name__ = operation.method
     return endpoint
 
 
+def _maps(fields: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Entries of maps, which an address carries as facts.type=fault."""
+    found: dict[str, dict[str, str]] = {}
+    for key, value in values.items():
+        name, dot, entry = key.partition(".")
+        if dot and name in fields and fields[name].message_type is not None:
+            found.setdefault(name, {})[entry] = value
+    return found
+
+
 def _typed(field: Any, value: str) -> Any:
+    if field.is_repeated and field.cpp_type == field.CPPTYPE_STRING:
+        return [each for each in value.split(",") if each]
     if field.cpp_type == field.CPPTYPE_BOOL:
         return value.lower() in ("1", "true", "yes")
     if field.enum_type is not None and not value.isupper():

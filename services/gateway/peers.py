@@ -13,6 +13,8 @@ from services.contracts.deskstream.v1 import (
     bulk_pb2_grpc,
     callbacks_pb2_grpc,
     catalogue_pb2_grpc,
+    clocks_pb2_grpc,
+    commitments_pb2_grpc,
     directory_pb2_grpc,
     dispatch_pb2_grpc,
     intake_pb2_grpc,
@@ -33,6 +35,8 @@ _STUBS: dict[str, Any] = {
     "intake": intake_pb2_grpc.IntakeServiceStub,
     "dispatch": dispatch_pb2_grpc.DispatchServiceStub,
     "sla": sla_pb2_grpc.SlaServiceStub,
+    "clocks": clocks_pb2_grpc.ClockServiceStub,
+    "commitments": commitments_pb2_grpc.CommitmentServiceStub,
     "callbacks": callbacks_pb2_grpc.CallbackServiceStub,
     "notifications": notifications_pb2_grpc.NotificationServiceStub,
     "reporting": reporting_pb2_grpc.ReportingServiceStub,
@@ -50,6 +54,8 @@ _HOSTS = {
     "bulk": "dispatch",
     "playbook": "dispatch",
     "queues": "dispatch",
+    "clocks": "sla",
+    "commitments": "sla",
 }
 """Services that stand beside another one and are found where it is."""
 
