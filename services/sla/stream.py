@@ -139,7 +139,11 @@ def _pause(facts: Facts, effect: Effect, clock: Clock) -> sla_pb2.Pause:
 
 def _recalculation(timeline: Timeline, laid: Recalculation, rules: Rules) -> sla_pb2.Recalculation:
     """With each clock as it stood under the old policy and as it stands under the new one (D18)."""
-    before = {(each.name, each.cycle): each for each in timeline.clocks if each.stopped_at == laid.at}
+    before = {
+        (each.name, each.cycle): each
+        for each in timeline.clocks
+        if each.stopped_at == laid.at and each.note == "recalculated"
+    }
     after = {
         (each.name, each.cycle): each
         for each in timeline.clocks

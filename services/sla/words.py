@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.contracts.deskstream.v1 import common_pb2, sla_pb2
 from services.sla.model import Clock, Commitment, Escalation, Facts, Hold, Recalculation, Rules, Status, Timeline
 from services.sla.policy.commitments import of_clock, status_of
+from services.sla.policy.pauses import remaining, used
 from services.sla.policy.stepping import next_step
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,12 +42,6 @@ def state_of(clock: Clock, rules: Rules, now: datetime, facts: Facts | None = No
 
     With `facts` also when its next step is due, and the promise it counts for.
     """
-    calendar = rules.calendar(clock.calendar)
-    used = clock.used_seconds
-    if clock.live:
-        until = clock.paused_since if clock.status is Status.PAUSED and clock.paused_since is not None else now
-        used = max(calendar.between(clock.started_at, until) - clock.paused_seconds, 0)
-    runs = clock.status in (Status.RUNNING, Status.BREACHED) and clock.live
     promised = of_clock(clock, facts) if facts is not None and clock.subject else None
     return sla_pb2.ClockState(
         clock=clock.name,
@@ -57,12 +52,12 @@ def state_of(clock: Clock, rules: Rules, now: datetime, facts: Facts | None = No
         due_at=stamp(clock.due_at),
         stopped_at=optional(clock.stopped_at),
         limit_seconds=clock.limit_seconds,
-        used_seconds=used,
+        used_seconds=used(clock, rules, now),
         calendar=clock.calendar,
         grade=clock.grade,
         note=clock.note,
         family=clock.family,
-        remaining_seconds=calendar.between(now, clock.due_at) if runs else clock.limit_seconds - used,
+        remaining_seconds=remaining(clock, rules, now),
         paused_since=optional(clock.paused_since),
         paused_seconds=clock.paused_seconds,
         next_step_at=optional(next_step(clock, facts, rules, now)) if facts is not None else None,
