@@ -140,6 +140,11 @@ class Rulebook:
             )
         return book
 
+    def roles_of(self, profile: str, person: str) -> frozenset[str] | None:
+        """Roles of one of the profile's people; None for anybody else."""
+        found = self._profiles.get(profile).lookups.people.get(person)
+        return frozenset(found.roles) if found is not None else None
+
     def keep(self) -> None:
         """Keeps the loaded versions for the tickets they judge; once at the start of a process."""
         if self._books is not None:
