@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.contracts.deskstream.v1 import callbacks_pb2, common_pb2, sla_pb2, ticket_pb2
+from services.contracts.deskstream.v1 import callbacks_pb2, common_pb2, sla_pb2, ticket_pb2, watch_pb2
 from services.notifications.model import Facts
 
 
@@ -40,6 +40,8 @@ def facts_of(message: Message, now: datetime) -> Facts | None:
         return _of_escalation(message.key, message.decode(sla_pb2.EscalationEvent), now)
     if kind in ("callback", "survey"):
         return _of_callback(message.key, message.decode(callbacks_pb2.CallbackEvent), now)
+    if kind == "watch":
+        return _of_watch(message.key, message.decode(watch_pb2.WatchEvent), now)
     return None
 
 
@@ -118,6 +120,28 @@ def _of_callback(key: str, event: callbacks_pb2.CallbackEvent, now: datetime) ->
         task_id=task.task_id,
         # A callback that comes up again asks the desk again; the requester has the link already.
         once=f"{key}/{task.task_id}" if key == "callback.due" else "",
+    )
+
+
+def _of_watch(key: str, event: watch_pb2.WatchEvent, now: datetime) -> Facts:
+    """The desk's own state has no ticket: what there is to tell stands in `record`, in both languages."""
+    notice, turn = event.notice, event.inspection
+    return Facts(
+        key=key,
+        number="",
+        profile=event.profile,
+        at=_at(event.at) or now,
+        title=event.title_zh,
+        roles=tuple(event.roles),
+        due_at=_at(turn.due_at) or _at(notice.ends_at),
+        record={
+            "title_zh": event.title_zh,
+            "title_en": event.title_en,
+            "text_zh": notice.text_zh,
+            "text_en": notice.text_en,
+            "persons": " ".join(turn.persons),
+            "by": event.actor.id,
+        },
     )
 
 
