@@ -95,7 +95,7 @@ class _Judgement:
                 known_at = max(known_at, min(missed))
             if rests is None:
                 rests = self._rests(rule, cycle)
-            for part in _parts(run, start):
+            for part in _parts(run, start, over):
                 yield from self._of_part(rule, cycle, run, part, over, known_at, rests, places)
 
     def _of_part(
@@ -161,7 +161,9 @@ class _Judgement:
             taken_out = known(mine)
             if taken_out:
                 due = calendar.add(start, length, taken_out)
-        status, stopped, note = ends.standing(due, self._now)
+        # Whoever judges by a clock that lags takes no breach back that was told.
+        told = earlier is not None and earlier.breach_told and earlier.due_at == due
+        status, stopped, note = ends.standing(due, max(self._now, due) if told else self._now)
         paused_since = resting(mine, due, self._now) if stopped is None else None
         if paused_since is not None:
             status = Status.PAUSED
@@ -261,10 +263,12 @@ class _Ends:
         return (Status.BREACHED if due <= first else Status.CANCELLED), first, note
 
 
-def _parts(run: Run, start: datetime) -> Iterator[_Part]:
+def _parts(run: Run, start: datetime, over: datetime | None) -> Iterator[_Part]:
     """The run, cut where its time was begun anew; a run that goes on after it was taken up again has the last cut."""
     version = run.version
     for reset, at in run.resets:
+        if over is not None and at >= over:
+            break
         if run.since is None or at > run.since:
             yield _Part(start, version, at)
         start, version = max(start, at), reset or version
