@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 def rulebook(settings: Settings, database: Database[Row]) -> Rulebook:
     """The rules of the served profiles, and of the versions of them that were in force before."""
     from services.profile.load import load_all
+    from services.runtime.clock import clock_from
+    from services.sla.coverage import tell_coverage
     from services.sla.rulebook import Rulebook
     from services.sla.rulebooks import MongoBooks
 
     profiles = load_all(settings.policy_dir, settings.profile_names, settings.default_profile)
     book = Rulebook(profiles, MongoBooks(database))
     book.keep()
+    tell_coverage(profiles, clock_from(settings))
     return book
 
 
@@ -60,23 +63,46 @@ def worker(settings: Settings) -> Worker:
 
 
 def server(settings: Settings) -> Service:
-    """The gRPC services of clocks."""
+    """The gRPC services of clocks, and the auditor of what the workers do."""
+    import time
+
     from services.contracts.deskstream.v1.clocks_pb2_grpc import add_ClockServiceServicer_to_server
+    from services.contracts.deskstream.v1.commitments_pb2_grpc import add_CommitmentServiceServicer_to_server
     from services.contracts.deskstream.v1.sla_pb2_grpc import add_SlaServiceServicer_to_server
     from services.runtime.clock import clock_from
     from services.runtime.mongo import connect
     from services.runtime.publisher import Publisher
+    from services.runtime.rounds import Rounds
     from services.runtime.rpc import Service
-    from services.sla import clock_server
+    from services.runtime.steady import SteadyClock, server_time
+    from services.sla import clock_server, commitment_server
+    from services.sla.audit_row import Posts
+    from services.sla.auditor import EVERY, Auditor
     from services.sla.listing import MongoListing
     from services.sla.server import ALLOW, NAME, Servicer
     from services.sla.storage import MongoClocks
 
-    clock = clock_from(settings)
     database = connect("sla", settings)
+    # Set by the database in the auditor's first round: a server answers while the database is away.
+    present = SteadyClock(server_time(database))
+    clock = clock_from(settings, present)
     store, rules = MongoClocks(database), rulebook(settings, database)
     publisher = Publisher(settings.amqp_uri, source="deskstream/sla", clock=clock)
     clocks = clock_server.Servicer(store, MongoListing(database), rules, rules, clock, publisher.publish)
     servicer = Servicer(store, rules, clock, publisher.publish)
-    beside = (Service(add_ClockServiceServicer_to_server, clocks, clock_server.NAME, clock_server.ALLOW),)
-    return Service(add_SlaServiceServicer_to_server, servicer, NAME, ALLOW, publisher.close, beside)
+    promises = commitment_server.Servicer(store, rules, rules.roles_of, clock, publisher.publish)
+    beside = (
+        Service(add_ClockServiceServicer_to_server, clocks, clock_server.NAME, clock_server.ALLOW),
+        Service(add_CommitmentServiceServicer_to_server, promises, commitment_server.NAME, commitment_server.ALLOW),
+    )
+    auditor = Auditor(
+        store, Posts(database), rules, clock, present.now, time.monotonic, publisher.publish, present.check
+    )
+    rounds = Rounds("auditor", EVERY, auditor.round)
+    rounds.start()
+
+    def close() -> None:
+        rounds.stop()
+        publisher.close()
+
+    return Service(add_SlaServiceServicer_to_server, servicer, NAME, ALLOW, close, beside)
