@@ -1,4 +1,4 @@
-"""The limits of the shipped desks' emergencies, as dispatch tells them: from its own events to clocks (D5, D6, D19, H)."""
+"""The limits of the shipped desks' emergencies: from the events that dispatch says to clocks (D5, D6, D19, H1, H7)."""
 
 from __future__ import annotations
 
