@@ -92,6 +92,7 @@ def _rosters(
     from services.directory.roster_server import ALLOW, NAME, RosterServicer
     from services.directory.roster_storage import ROSTER_DOCUMENTS
     from services.directory.rosters import Rosters
+    from services.directory.substitutes import Substitutes
     from services.kernel.errors import Unavailable
     from services.runtime.identity import Verifier
     from services.runtime.mongo import ensure_indexes
@@ -111,7 +112,8 @@ def _rosters(
     rosters = Rosters(profiles, store, changed)
     verifier = Verifier.from_file(settings.token_public_key)
     feeds = Feeds(rosters, store, store, signer, verifier)
-    servicer = RosterServicer(rosters, DutyRecords(rosters, store, store), store, feeds, clock)
+    records, substitutes = DutyRecords(rosters, store, store), Substitutes(profiles, store)
+    servicer = RosterServicer(rosters, records, store, feeds, clock, substitutes)
     return Service(roster_pb2_grpc.add_RosterServiceServicer_to_server, servicer, NAME, ALLOW)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from services.directory.roster_model import Request
 from services.directory.roster_months import Change, this_month
 from services.directory.roster_wire import entries_of, handover_of, month_of, request_of
 from services.directory.rosters import Rosters
+from services.directory.substitutes import LONGEST, Candidate, Substitutes
 from services.kernel.clock import Clock
 from services.kernel.errors import Refused
 from services.runtime.rpc import Allow, caller
@@ -35,6 +36,7 @@ ALLOW: Mapping[str, Allow] = {
         (
             *("MakeRoster", "GetRoster", "FileRoster", "RequestLeave", "RequestSwap", "DecideRequest", "ListRequests"),
             *("AddHandover", "SignHandover", "AddDutyLog", "ListDutyRecords", "GetDuty", "MakeFeed"),
+            "ListSubstitutes",
         ),
         _STAFF,
     ),
@@ -46,12 +48,16 @@ ALLOW: Mapping[str, Allow] = {
 class RosterServicer(stubs.RosterServiceServicer):
     """Rosters, leave and swaps, handovers and logs, duty and feeds."""
 
-    def __init__(self, rosters: Rosters, records: DutyRecords, duties: ToldDuties, feeds: Feeds, clock: Clock) -> None:
+    def __init__(
+        self, rosters: Rosters, records: DutyRecords, duties: ToldDuties, feeds: Feeds, clock: Clock,
+        substitutes: Substitutes,
+    ) -> None:  # fmt: skip
         self._rosters = rosters
         self._records = records
         self._duties = duties
         self._feeds = feeds
         self._clock = clock
+        self._substitutes = substitutes
 
     def MakeRoster(self, request: pb.MakeRosterRequest, context: Any) -> pb.MakeRosterResponse:
         now = self._clock.now()
@@ -80,7 +86,11 @@ class RosterServicer(stubs.RosterServiceServicer):
         loaded, _ = self._rosters.ruled(request.profile)
         wish = self._wish(f"{loaded.name}/{this_month(loaded, start)}", request)
         made = self._rosters.leave(loaded.name, wish, start, end, request.substitute, request.extends)
-        return pb.RequestLeaveResponse(request=self._shown(made))
+        told = pb.RequestLeaveResponse(request=self._shown(made))
+        if not request.substitute and end - start <= LONGEST:
+            found = self._substitutes.of(loaded.name, made.person, start, end, self._clock.now())
+            told.candidates.extend(_substitute_of(each) for each in found)
+        return told
 
     def RequestSwap(self, request: pb.RequestSwapRequest, context: Any) -> pb.RequestSwapResponse:
         loaded, _ = self._rosters.ruled(request.profile)
@@ -140,6 +150,13 @@ class RosterServicer(stubs.RosterServiceServicer):
     def GetFeed(self, request: pb.GetFeedRequest, context: Any) -> pb.GetFeedResponse:
         return pb.GetFeedResponse(calendar=self._feeds.calendar(request.token, self._clock.now()))
 
+    def ListSubstitutes(self, request: pb.ListSubstitutesRequest, context: Any) -> pb.ListSubstitutesResponse:
+        now = self._clock.now()
+        start = request.start.ToDatetime(UTC) if request.HasField("start") else now
+        end = request.end.ToDatetime(UTC) if request.HasField("end") else start + timedelta(days=1)
+        found = self._substitutes.of(request.profile, request.person, start, end, now)
+        return pb.ListSubstitutesResponse(candidates=[_substitute_of(each) for each in found])
+
     def _wish(self, place: str, request: pb.RequestLeaveRequest | pb.RequestSwapRequest) -> Wish:
         now: datetime = self._clock.now()
         evidence = request.evidence if isinstance(request, pb.RequestLeaveRequest) else ""
@@ -151,3 +168,14 @@ class RosterServicer(stubs.RosterServiceServicer):
         who, (loaded, _) = caller(), self._rosters.ruled(request.id.split("/")[0])
         leads = who.has(*_PRIVATE) and who.id in loaded.lookups.people
         return request_of(request, leads or who.id in (request.person, request.other))
+
+def _substitute_of(candidate: Candidate) -> pb.Substitute:
+    """A candidate as it is shown; addresses stay where they are."""
+    return pb.Substitute(
+        person=candidate.person.id,
+        name=candidate.person.name,
+        roles=candidate.roles,
+        teams=candidate.teams,
+        skills=candidate.skills,
+        rested=candidate.rested,
+    )

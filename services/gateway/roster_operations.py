@@ -112,6 +112,15 @@ ROSTER_OPERATIONS = (
         "Log and handovers of a day, and shifts without a log (M31)",
     ),
     Operation(
+        "GET",
+        "/api/v1/substitutes/{profile}/{person}",
+        "roster",
+        "ListSubstitutes",
+        pb.ListSubstitutesRequest,
+        pb.ListSubstitutesResponse,
+        "Who could stand in for somebody who cannot come (H19)",
+    ),
+    Operation(
         "POST",
         "/api/v1/roster-feeds/{profile}",
         "roster",

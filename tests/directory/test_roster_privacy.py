@@ -12,6 +12,7 @@ from services.contracts.deskstream.v1 import roster_pb2 as pb
 from services.directory import duty_records, roster_limits
 from services.directory.feeds import Feeds
 from services.directory.roster_server import RosterServicer
+from services.directory.substitutes import Substitutes
 from services.kernel.errors import Refused
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
 from services.runtime.rpc import _caller
@@ -42,7 +43,8 @@ def feeds(world: World, keys: Path) -> Feeds:
 
 
 def ask(world: World, method: str, request: Message, who: Principal):
-    servicer = RosterServicer(world.rosters, world.records, world.store, None, Frozen(world))  # type: ignore[arg-type]
+    found = Substitutes(world.profiles, world.store)
+    servicer = RosterServicer(world.rosters, world.records, world.store, None, Frozen(world), found)  # type: ignore[arg-type]
 
     def as_caller():
         _caller.set(who)

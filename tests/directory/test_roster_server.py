@@ -137,6 +137,18 @@ def test_leave_goes_its_way_and_its_reason_stays_between_those_concerned(place: 
     assert "li.wei" not in place.on_duty(begin + timedelta(hours=10), "desk")
 
 
+def test_an_absence_notice_without_a_substitute_shows_who_could_come_instead(place: Place) -> None:
+    """H19: with the notice itself, and to whoever asks later."""
+    filed(place)
+    begin, end = at(f"{MONTH}-10T00:00"), at(f"{MONTH}-11T00:00")
+    asked = pb.RequestLeaveRequest(start=stamp(begin), end=stamp(end), reason="snow: no train", acute=True)
+    told = place.stub("li.wei").RequestLeave(asked)
+    assert told.candidates
+    assert "li.wei" not in {each.person for each in told.candidates}
+    later = pb.ListSubstitutesRequest(person="li.wei", start=stamp(begin), end=stamp(end))
+    assert list(place.stub("wang.fang").ListSubstitutes(later).candidates) == list(told.candidates)
+
+
 def test_a_calendar_program_reads_the_shifts_as_worked_until_the_address_is_ended(place: Place) -> None:
     filed(place)
     stub = place.stub("li.wei")

@@ -104,6 +104,11 @@ class RosterServiceStub:
                 request_serializer=deskstream_dot_v1_dot_roster__pb2.GetFeedRequest.SerializeToString,
                 response_deserializer=deskstream_dot_v1_dot_roster__pb2.GetFeedResponse.FromString,
                 _registered_method=True)
+        self.ListSubstitutes = channel.unary_unary(
+                '/deskstream.v1.RosterService/ListSubstitutes',
+                request_serializer=deskstream_dot_v1_dot_roster__pb2.ListSubstitutesRequest.SerializeToString,
+                response_deserializer=deskstream_dot_v1_dot_roster__pb2.ListSubstitutesResponse.FromString,
+                _registered_method=True)
 
 
 class RosterServiceServicer:
@@ -193,6 +198,12 @@ class RosterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSubstitutes(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RosterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -265,6 +276,11 @@ def add_RosterServiceServicer_to_server(servicer, server):
                     servicer.GetFeed,
                     request_deserializer=deskstream_dot_v1_dot_roster__pb2.GetFeedRequest.FromString,
                     response_serializer=deskstream_dot_v1_dot_roster__pb2.GetFeedResponse.SerializeToString,
+            ),
+            'ListSubstitutes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSubstitutes,
+                    request_deserializer=deskstream_dot_v1_dot_roster__pb2.ListSubstitutesRequest.FromString,
+                    response_serializer=deskstream_dot_v1_dot_roster__pb2.ListSubstitutesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -645,6 +661,33 @@ class RosterService:
             '/deskstream.v1.RosterService/GetFeed',
             deskstream_dot_v1_dot_roster__pb2.GetFeedRequest.SerializeToString,
             deskstream_dot_v1_dot_roster__pb2.GetFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSubstitutes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/deskstream.v1.RosterService/ListSubstitutes',
+            deskstream_dot_v1_dot_roster__pb2.ListSubstitutesRequest.SerializeToString,
+            deskstream_dot_v1_dot_roster__pb2.ListSubstitutesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -28,6 +28,7 @@ class RosterServiceStub:
     GetDuty: _grpc.UnaryUnaryMultiCallable[_roster_pb2.GetDutyRequest, _roster_pb2.GetDutyResponse]
     MakeFeed: _grpc.UnaryUnaryMultiCallable[_roster_pb2.MakeFeedRequest, _roster_pb2.MakeFeedResponse]
     GetFeed: _grpc.UnaryUnaryMultiCallable[_roster_pb2.GetFeedRequest, _roster_pb2.GetFeedResponse]
+    ListSubstitutes: _grpc.UnaryUnaryMultiCallable[_roster_pb2.ListSubstitutesRequest, _roster_pb2.ListSubstitutesResponse]
 
 class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -127,5 +128,12 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _roster_pb2.GetFeedRequest,
         context: _grpc.ServicerContext,
     ) -> _roster_pb2.GetFeedResponse: ...
+
+    @_abc_1.abstractmethod
+    def ListSubstitutes(
+        self,
+        request: _roster_pb2.ListSubstitutesRequest,
+        context: _grpc.ServicerContext,
+    ) -> _roster_pb2.ListSubstitutesResponse: ...
 
 def add_RosterServiceServicer_to_server(servicer: RosterServiceServicer, server: _grpc.Server) -> None: ...
