@@ -41,6 +41,9 @@ proto: tools ## Generate services/contracts from proto/
 	@.venv/bin/python -m deploy.local.generate
 
 bench: bootstrap ## Measure the floor and Deskstream on this machine; writes .run/bench.json
+	@.venv/bin/python -c 'import businesstimedelta, pandas' 2>/dev/null || .venv/bin/python -m pip install --quiet \
+	--disable-pip-version-check --require-hashes -r requirements-bench.txt || \
+	echo "What we are measured beside could not be installed (above); its rows will say so." >&2
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 down: ## End what `make up` left running

@@ -13,14 +13,14 @@ OPTIONS = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no
 
 
 def main() -> int:
-    """Rewrite requirements.txt, then requirements-dev.txt, which is constrained by it. Returns the exit code."""
+    """Rewrite requirements.txt, then what is constrained by it. Returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="deskstream-uv-") as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
         try:
             install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"]
             subprocess.run(install, check=True)
-            for name in ("requirements", "requirements-dev"):
+            for name in ("requirements", "requirements-dev", "requirements-bench"):
                 command = [str(python), "-m", "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt", *OPTIONS]
                 subprocess.run([*command, "--custom-compile-command", "make lock"], cwd=ROOT, check=True)
         except subprocess.CalledProcessError as error:

@@ -1,8 +1,8 @@
 """`make bench`: the floor, Deskstream, clocks, deadlines, a report, routing, duty and claims, measured in one run.
 
-`python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing,duty,claims] [--output FILE]`. Prints a
-table and writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end; bounded
-in time.
+`python -m tests.bench [--quick] [--only floor,stream,clocks,report,routing,duty,claims,deadline] [--output FILE]`.
+Prints a table and writes `.run/bench.json`. Everything is private (broker, database, processes) and ended at the end;
+bounded in time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.bench.sizes import FULL, QUICK
 from tests.bench.stream_bench import TooSlow
 from tests.bench.table import table
 
-MEASURES = ("floor", "stream", "clocks", "report", "routing", "duty", "claims")
+MEASURES = ("floor", "stream", "clocks", "report", "routing", "duty", "claims", "deadline")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,6 +56,9 @@ def main(argv: Sequence[str]) -> int:
             _write(asked.output, figures)
         if "claims" in only:
             figures |= parts.claims(sizes, progress)
+            _write(asked.output, figures)
+        if "deadline" in only:
+            figures |= parts.deadlines(sizes, progress)
     figures["machine"]["load_after"] = machine()["load_before"]
     console.print(table(figures))
     _write(asked.output, figures)

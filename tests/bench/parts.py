@@ -17,7 +17,7 @@ from services.profile.calendars import calendars_of
 from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
-from tests.bench import claims_bench, duty_bench, report_bench, routing_bench, sla_bench
+from tests.bench import claims_bench, deadline_bench, duty_bench, report_bench, routing_bench, sla_bench
 from tests.bench.drafts import PROFILE, reception_time, submission
 from tests.bench.floor import floor_events_per_s
 from tests.bench.machine import Meter
@@ -99,6 +99,14 @@ def clocks(sizes: Sizes, progress: Progress) -> dict[str, Any]:
         "clocks_fired": told["fired"],
         "deadline_us": told["deadline_us"],
     }
+
+
+def deadlines(sizes: Sizes, progress: Progress) -> dict[str, Any]:
+    """(i), beside other libraries where they are installed."""
+    task = progress.add_task("(i) deadlines beside others", total=1)
+    told = deadline_bench.measure(sizes.deadline_s)
+    progress.update(task, completed=1)
+    return {"deadlines": told}
 
 
 def report(sizes: Sizes, progress: Progress) -> dict[str, Any]:

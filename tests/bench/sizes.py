@@ -28,6 +28,8 @@ class Sizes:
     claims: int
     claims_paced_s: float
     """Seconds for which engineers claim as people do; then `claims` as fast as they are answered."""
+    deadline_s: float
+    """Seconds spent on each figure of the deadlines."""
     within: float
 
 
@@ -46,6 +48,7 @@ FULL = Sizes(
     claims_paced_s=20.0,
     decisions=20_000,
     lookups=500_000,
+    deadline_s=0.5,
     within=150.0,
 )
 QUICK = Sizes(
@@ -63,5 +66,6 @@ QUICK = Sizes(
     claims_paced_s=2.0,
     decisions=200,
     lookups=5_000,
+    deadline_s=0.01,
     within=60.0,
 )

@@ -18,15 +18,13 @@ from typing import Any, cast
 
 from deploy.local.database import Database
 from services.contracts.deskstream.v1.sla_pb2 import SlaEvent
-from services.kernel.calendar import BusinessCalendar
-from services.profile.calendars import business_calendar
-from services.profile.schema import Calendar, Season
 from services.runtime.mongo import connect
 from services.runtime.settings import Settings
 from services.sla.engine import Engine
 from services.sla.handlers import hear
 from services.sla.leases import Leases
 from services.sla.storage import MongoClocks
+from tests.bench.deadline_bench import hard_calendar
 from tests.sla.world import clock, news, rules
 
 DUE_PER_SECOND = 300
@@ -41,16 +39,6 @@ class _Running:
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset
-
-
-def hard_calendar() -> BusinessCalendar:
-    """Lunch gap, summer and winter, Chinese holidays with make-up days."""
-    facet = Calendar(
-        spans=("09:00-12:00", "13:30-17:30"),
-        seasons=(Season(first="05-01", last="09-30", spans=("09:00-12:00", "14:00-18:00")),),
-        holidays="CN",
-    )
-    return business_calendar("hard", facet, "Asia/Shanghai")
 
 
 def deadline_us(repeats: int = 100_000) -> dict[str, float]:

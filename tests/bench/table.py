@@ -51,9 +51,21 @@ def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "(h) who is on duty",
             f"{told['per_s']:,}/s, p99 {told['p99_us']:g} us, first of a day {told['first_us']:g} us",
         )
+    for name, told in figures.get("deadlines", {}).items():
+        yield f"(i) a deadline, 10 min / 4 h / 60 d ahead: {name}", _deadlines(told, "add_us")
+        if "missing" not in told:
+            yield "    working time between, 10 min / 4 h / 60 d", _deadlines(told, "between_us")
+            right = [case for case, found in told["right"].items() if found]
+            yield "    right over", ", ".join(right) or "nothing"
     if "report_s" in figures:
         yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
 
 
 def _three(cuts: Mapping[str, float]) -> str:
     return " / ".join(f"{cuts[name]:g}" for name in ("p50", "p95", "p99"))
+
+
+def _deadlines(told: Mapping[str, Any], which: str) -> str:
+    if "missing" in told:
+        return str(told["missing"])
+    return " / ".join("cannot" if spent is None else f"{spent:g}" for spent in told[which].values()) + " us"

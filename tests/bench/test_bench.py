@@ -30,7 +30,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_the_bench_writes_every_figure_it_promises(figures: dict[str, Any]) -> None:
     promised = {
         "floor_events_per_s", "tickets_per_s", "latency_ms", "clock_lateness_ms", "deadline_us", "report_s", "rss_mib",
-        "claim_ms", "routing_us", "duty_lookups", "versions", "machine",
+        "claim_ms", "routing_us", "duty_lookups", "deadlines", "versions", "machine",
     }  # fmt: skip
     assert promised <= figures.keys()
     assert figures["floor_events_per_s"] > 0
@@ -40,6 +40,16 @@ def test_the_bench_writes_every_figure_it_promises(figures: dict[str, Any]) -> N
     assert figures["clock_lateness_ms"].keys() == {"p50", "p99"}
     assert {"cpu", "cores", "memory_gib"} <= figures["machine"].keys()
     assert {"python", "rabbitmq", "pymongo", "pika", "nameko"} <= figures["versions"].keys()
+
+
+def test_our_deadlines_are_right_where_days_are_made_up_and_hours_change(figures: dict[str, Any]) -> None:
+    """D10: others that are not installed are told, not passed over."""
+    ours = figures["deadlines"]["Deskstream"]
+    assert all(ours["right"].values())
+    assert all(spent > 0 for which in ("add_us", "between_us") for spent in ours[which].values())
+    for name in ("pandas CustomBusinessHour", "businesstimedelta", "numpy busday_offset"):
+        others = figures["deadlines"][name]
+        assert others.get("missing") == "not installed" or not others["right"]["make-up day"]
 
 
 def test_percentiles_of_latency_are_in_order(figures: dict[str, Any]) -> None:
