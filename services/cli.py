@@ -171,11 +171,13 @@ def command() -> None:
     from services.reporting.command import app as reporting
     from services.runtime.parked import dead
     from services.runtime.tail import tail
+    from services.sla.command import app as sla
 
     app.add_typer(dead, name="dead")
     app.add_typer(tail, name="tail")
     app.add_typer(reporting, name="reporting")
     app.add_typer(roster, name="roster")
+    app.add_typer(sla, name="sla")
     try:
         app()
     except DeskstreamError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Annotated
+from uuid import uuid4
 
 import pika
 import typer
@@ -50,6 +51,32 @@ def read_log(uri: str, offset: str = "next", quiet_after: float | None = None) -
                 connection.close()
     except (AMQPError, OSError) as error:
         raise Unavailable(f"The broker went away ({type(error).__name__}): check AMQP_URI and that it runs.") from error
+
+
+def read_whole_log(uri: str, silence: float = 10.0) -> Iterator[Heard]:
+    """Every message of the log up to this moment, which a mark of our own in the log tells.
+
+    Raises Unavailable when the broker goes away, or falls silent for so many seconds before the mark came.
+    """
+    mark = f"deskstream-mark/{uuid4().hex}"
+    try:
+        connection = pika.BlockingConnection(parameters(uri))
+        try:
+            voice = connection.channel()
+            voice.confirm_delivery()
+            # By the default exchange: only the log gets it, no service hears it.
+            voice.basic_publish("", topology.LOG, b"", pika.BasicProperties(message_id=mark), mandatory=True)
+        finally:
+            connection.close()
+    except (AMQPError, OSError) as error:
+        raise Unavailable(
+            f"The log of the stream cannot be read ({type(error).__name__}): check AMQP_URI and that a worker ran once."
+        ) from error
+    for heard in read_log(uri, "first", silence):
+        if heard.id == mark:
+            return
+        yield heard
+    raise Unavailable("The log of the stream fell silent before its end: run it again.")
 
 
 def matches(pattern: str, key: str) -> bool:
