@@ -111,10 +111,10 @@ SPOILT = {
         "lifecycle.yaml", "opening: [record, classify]", "opening: [record, sort]", "lifecycle.opening[1]", '"sort"'
     ),
     "unknown recipient": Spoilt(
-        "notices.yaml", "to: [quality]", "to: [press]", "notices.rules[10].to[0]", "escalation_role"
+        "notices.yaml", "to: [quality]", "to: [press]", "notices.rules[18].to[0]", "escalation_role"
     ),
     "unknown template": Spoilt(
-        "notices.yaml", "template: survey", "template: poll", "notices.rules[9].template", "acknowledgement"
+        "notices.yaml", "template: survey", "template: poll", "notices.rules[17].template", "acknowledgement"
     ),
     "event nobody says": Spoilt("notices.yaml", "on: sla.warned", "on: sla.hot", "notices.rules[3].on", "sla.warned"),
     "template in one language": Spoilt(
