@@ -14,7 +14,7 @@ from services.profile.records import RecordField, RecordForm
 
 LONGEST = 4000
 """Characters of one value."""
-MOST_KINDS = 20
+MOST_KINDS = 30
 MOST_BYTES = 8_000
 """UTF-8 bytes of all records standing on one ticket: the snapshot travels with every event."""
 
