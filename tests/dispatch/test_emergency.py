@@ -213,3 +213,21 @@ def test_a_fault_of_the_centre_becomes_an_emergency():
     ticket = tale.does("i.he.xin", "declare_emergency", reason="全部业务停止")
     assert (ticket.type, ticket.state, ticket.assignee) == ("emergency", "reported_to_manager", "i.gu.feng")
     assert ticket.grade == "I"
+
+
+def test_the_business_impact_names_systems_units_users_start_and_end():
+    """H18: the end may be told later; what is missing is named."""
+    tale = emergency()
+    with pytest.raises(Refused) as refused:
+        tale.does("li.wei", "add_record", target="impact_assessment", systems="ERP")
+    assert {fault.field for fault in refused.value.faults} == {"units", "users", "began_at"}
+    tale.does("li.wei", "add_record", target="impact_assessment", **IMPACT)
+    tale.does("zhang.qiang", "add_record", target="impact_assessment", **IMPACT, ended_at="2025-06-10T10:05")
+    [record] = [each for each in tale.ticket.records if each.kind == "impact_assessment"]
+    assert record.values == {
+        "systems": "ERP",
+        "units": "昆明分公司",
+        "users": "约 300 人",
+        "began_at": "2025-06-10T01:30:00+00:00",
+        "ended_at": "2025-06-10T02:05:00+00:00",
+    }
