@@ -119,12 +119,12 @@ SPOILT = {
     "event nobody says": Spoilt("notices.yaml", "on: sla.warned", "on: sla.hot", "notices.rules[3].on", "sla.warned"),
     "template in one language": Spoilt(
         "notices.yaml",
-        '      en:\n        subject: "[{{ ticket.number }}] Closed"\n'
-        '        text: "Ticket {{ ticket.number }} has been closed. Thank you; our hotline is {{ hotline }}.\\n"\n',
+        '      en: {subject: "[{{ ticket.number }}] Closed", '
+        'text: "Ticket {{ ticket.number }} has been closed. Thank you; our hotline is {{ hotline }}.\\n"}\n',
         "",
         "notices.templates.closed",
         "en",
-        -4,
+        -2,
     ),
     "scale without a question": Spoilt(
         "callback.yaml", "key: satisfaction", "key: contentment", "survey.questions", "satisfaction", -4
