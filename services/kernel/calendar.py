@@ -72,11 +72,13 @@ class BusinessCalendar:
         """Open seconds from a to b outside the stretches, rounded down; negative when b is before a."""
         if b < a:
             return -self.between(b, a, outside)
-        a, b = _utc(a), _utc(b)
+        if a.tzinfo is not UTC or b.tzinfo is not UTC:
+            a, b = _utc(a), _utc(b)
         left = self._micros(a, b)
-        for begin, end in _apart(outside):
-            if begin < b and end > a:
-                left -= self._micros(max(a, begin), min(b, end))
+        if outside:
+            for begin, end in _apart(outside):
+                if begin < b and end > a:
+                    left -= self._micros(max(a, begin), min(b, end))
         return left // MICRO
 
     def subtract(self, end: datetime, seconds: int) -> datetime:
@@ -89,10 +91,11 @@ class BusinessCalendar:
             raise ValueError("a length of working time is never negative")
         if self.always:
             return end - timedelta(0, seconds)
-        table = self._covering(int(end.timestamp()), int(end.timestamp()))
+        moment = int(end.timestamp())
+        table = self._covering(moment, moment)
         while True:
             if seconds:
-                whole, micro = divmod(position(table, end) - seconds * MICRO, MICRO)
+                whole, micro = divmod(position(table, moment, end.microsecond) - seconds * MICRO, MICRO)
                 if whole >= 0:
                     i = bisect_right(table.before, whole) - 1
                     return EPOCH + timedelta(0, table.starts[i] + whole - table.before[i], micro)
@@ -209,7 +212,7 @@ class BusinessCalendar:
         moment = int(at.timestamp())
         table = self._covering(moment, moment)
         while True:
-            whole, micro = divmod(position(table, at) + micros, MICRO)
+            whole, micro = divmod(position(table, moment, at.microsecond) + micros, MICRO)
             j = bisect_left(table.before, whole + 1 if micro else whole) - 1
             if j < len(table.starts):
                 return EPOCH + timedelta(0, table.starts[j] + whole - table.before[j], micro)
@@ -219,8 +222,11 @@ class BusinessCalendar:
         """Open microseconds from a to b, both UTC and in this order."""
         if self.always:
             return (b - a) // _MICROSECOND
-        table = self._covering(int(a.timestamp()), int(b.timestamp()))
-        return position(table, b) - position(table, a)
+        first, last = int(a.timestamp()), int(b.timestamp())
+        table = self._table
+        if first < table.first or last >= table.last:
+            table = self._covering(first, last)
+        return position(table, last, b.microsecond) - position(table, first, a.microsecond)
 
     def _covering(self, first: int, last: int) -> Table:
         table = self._table

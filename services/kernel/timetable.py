@@ -32,13 +32,13 @@ class Table(NamedTuple):
 EMPTY = Table(0, 0, [], [], [0])
 
 
-def position(table: Table, at: datetime) -> int:
-    """Open microseconds since the table began."""
-    moment = int(at.timestamp())
-    i = bisect_right(table.ends, moment)
-    if i < len(table.starts) and table.starts[i] <= moment:
-        return (table.before[i] + moment - table.starts[i]) * MICRO + at.microsecond
-    return table.before[i] * MICRO
+def position(table: Table, moment: int, micro: int) -> int:
+    """Open microseconds from the beginning of the table until an instant: epoch seconds and a fraction."""
+    _, _, starts, ends, before = table
+    i = bisect_right(ends, moment)
+    if i < len(starts) and (opened := starts[i]) <= moment:
+        return (before[i] + moment - opened) * MICRO + micro
+    return before[i] * MICRO
 
 
 def build(day_spans: DaySpans, zone: tzinfo, first_year: int, last_year: int) -> Table:
