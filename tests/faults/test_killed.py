@@ -22,7 +22,7 @@ PER_ROUND = 36
 
 
 def test_workers_killed_again_and_again_lose_and_double_nothing(stage: Stage, truth: Truth, chance: Random) -> None:
-    """Each of the six dies three times at random moments of its work, two of them at once."""
+    """H11: each of the six dies three times at random moments of its work, two of them at once."""
     run = f"killed{chance.randrange(10**6)}"
     taken: dict[str, str] = {}
     calls: set[str] = set()

@@ -148,7 +148,7 @@ def test_what_is_recorded_without_naming_a_turn_is_today_s_and_not_one_that_was_
 
 
 def test_weekly_and_monthly_turns_fall_on_their_days(world):
-    """H5, H11: full backup on Sunday, maintenance on the 15th, by named persons."""
+    """H5, H11, R10: full backup on Sunday, maintenance on the 15th, by named persons."""
     world.clock.at = datetime(2026, 11, 1, tzinfo=UTC)
     world.turn()
     world.turn(timedelta(days=45))
