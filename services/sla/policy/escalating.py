@@ -69,8 +69,9 @@ def escalate(turn: Turn, before: Iterable[Escalation], clocks: Iterable[Clock]) 
     for place, clock in latest.items():
         current = told.get(place)
         overdue = clock.live and (clock.status is Status.BREACHED or _ran_ahead(current, clock))
-        if current is not None and not current.ended and not overdue:
-            current = _end(turn, current, clock, by_key.get((*place, current.generation)))
+        own = by_key.get((*place, current.generation)) if current is not None else None
+        if current is not None and not current.ended and (not overdue or _stopped(own, clock)):
+            current = _end(turn, current, own if own is not None and _stopped(own, clock) else clock, own)
         if overdue and clock.breach_told and (current is None or _is_over(current, clock)):
             current = _raise(turn, clock) or current
         if current is not None and not current.ended:
@@ -174,6 +175,11 @@ def _again_at(turn: Turn, chain: Ladder, told: datetime) -> datetime | None:
 def _told_from(turn: Turn, current: Escalation, at: datetime | None) -> datetime | None:
     """An alarm waits for nobody's morning (D15)."""
     return at if at is None or current.alarm else turn.told_from(at)
+
+
+def _stopped(own: Clock | None, latest: Clock) -> bool:
+    """Whether somebody did what the escalated run asked for, although a later run is overdue: that has its own."""
+    return own is not None and own is not latest and not own.live and own.note not in ("superseded", "recalculated")
 
 
 def _end(turn: Turn, current: Escalation, clock: Clock, own: Clock | None) -> Escalation:

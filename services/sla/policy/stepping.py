@@ -118,9 +118,10 @@ def _tell_rest(turn: Turn, clock: Clock, earlier: Clock | None) -> None:
     rests = clock.paused_since if clock.status is Status.PAUSED else None
     if rested == rests:
         return
-    if rested is not None and clock.live:
+    # What ended and came alive again, as a ticket restored, rests as before: everybody knows.
+    if rested is not None and clock.live and not turn.was_said("resumed", clock.key, _since(clock, rested)):
         turn.say("resumed", clock.key, _since(clock, rested), turn.now)
-    if rests is not None:
+    if rests is not None and not turn.was_said("paused", clock.key, _since(clock, rests)):
         turn.say("paused", clock.key, _since(clock, rests), rests)
 
 
