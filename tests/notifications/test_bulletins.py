@@ -12,7 +12,6 @@ import pytest
 
 from services.contracts.deskstream.v1 import common_pb2
 from services.notifications.model import Delivery
-from services.runtime.message import Heard, Said
 from tests.dispatch.linked import Between
 from tests.dispatch.world import KeptTickets, heard, request
 from tests.notifications.world import FakeDeliveries, notices
@@ -22,11 +21,10 @@ TEXT = "ERP 暂停服务，正在切换备机。"
 
 
 def opened(desk: Between, number: str, who: str, **said: Any) -> None:
-    """A request of somebody."""
+    """A request of somebody; "" is somebody nobody knows."""
     received = request(number, **said)
-    received.draft.requester.CopyFrom(
-        common_pb2.Requester(id=who, name=who, email=f"{who}@corp.example" if who else "somebody@corp.example")
-    )
+    email = f"{who or 'somebody'}@corp.example"
+    received.draft.requester.CopyFrom(common_pb2.Requester(id=who, name=who, email=email))
     desk._say(desk.stream.requests([heard(received, "request.received.web", f"cause-{number}")], desk.now))
 
 
@@ -46,24 +44,20 @@ class Affair:
         self.notices = notices(self.kept)
         self.before = len(self.desk.said)
 
-    def bulletin(self, **said: str) -> None:
+    def bulletin(self, chance: random.Random | None = None, **said: str) -> None:
         values = {"situation": "going_on", "text": TEXT} | said
         self.desk.does("wei.dong", ABOVE, "add_record", "situation_bulletin", **values)
-        self.desk.settle()
+        self.desk.settle(chance)
 
     def told(self, chance: random.Random | None = None) -> Sequence[Delivery]:
         """What people get of everything said since; by chance in any order and twice."""
-        messages = [message(each) for each in self.desk.said[self.before :]]
+        messages = [each.as_heard() for each in self.desk.said[self.before :]]
         if chance is not None:
             messages += messages
             chance.shuffle(messages)
         for each in messages:
             self.notices.hear([each], self.desk.now)
         return list(self.kept.kept.values())
-
-
-def message(said: Said) -> Heard:
-    return said.as_heard()
 
 
 def people(deliveries: Sequence[Delivery]) -> Counter[str]:
@@ -85,9 +79,11 @@ def leaders(affair: Affair, at: datetime) -> set[str]:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bulletin_reaches_leaders_units_and_the_requesters_of_children_once_each(seed):
     """H14, O6: whoever has two tickets below it hears once, in any order and heard twice."""
-    affair = Affair()
-    affair.bulletin(units="昆明分公司、大理分公司")
-    told = people(affair.told(random.Random(seed)))
+    affair, chance = Affair(), random.Random(seed)
+    before = affair.desk[ONE].version
+    affair.bulletin(chance, units="昆明分公司、大理分公司")
+    assert affair.desk[ONE].version == before + 1
+    told = people(affair.told(chance))
     up = leaders(affair, affair.desk.now)
     assert {"zhao.gang", "chen.jing"} <= up
     down = {"c.han.rui", "c.he.jie", "c.guo.ping", "c.luo.na", "c.tang.yue"}
