@@ -8,6 +8,7 @@ walked by `step`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -24,21 +25,18 @@ WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 class Oracle:
     """A calendar of a book of calendars in a zone, between two instants (epoch seconds, whole steps)."""
 
-    def __init__(
-        self,
-        book: Book,
-        name: str,
-        zone: str,
-        first: int,
-        last: int,
-        pauses: Sequence[tuple[int, int]] = (),
-        step: int = 60,
-    ) -> None:
-        self.book, self.name, self.zone, self.pauses, self.step = book, name, ZoneInfo(zone), pauses, step
-        self.first, self.last = first, last
+    def __init__(self, book: Book, name: str, zone: str, first: int, last: int, step: int = 60) -> None:
+        self.zone, self.first, self.last, self.step = ZoneInfo(zone), first, last, step
+        self.pauses: Sequence[tuple[int, int]] = ()
         self.hours = cache(lambda day: list(hours_of(book, name, day)))
         self.shown = [datetime.fromtimestamp(second, self.zone) for second in range(first, last, step)]
         self.open = [self._is_open(wall) for wall in self.shown]
+
+    def with_pauses(self, pauses: Sequence[tuple[int, int]]) -> Oracle:
+        """The same, not counting what lies in a pause."""
+        other = copy(self)
+        other.pauses = pauses
+        return other
 
     def add(self, start: int, length: int) -> int | None:
         """When `length` seconds have been counted; None when that is not before the end."""

@@ -153,7 +153,7 @@ def test_any_calendar_agrees_with_the_oracle(world, length, days):
     book, zone, first, last, pauses, a, b = world
     subject = engine(book, zone)
     plain = Oracle(book, "subject", zone, first, last)
-    paused = Oracle(book, "subject", zone, first, last, pauses)
+    paused = plain.with_pauses(pauses)
     outside = [(at(begin), at(end)) for begin, end in pauses]
     a, b = min(a, b), max(a, b)
     assert subject.is_open(at(a)) == plain.is_open(a)
