@@ -102,6 +102,8 @@ class Oracle:
         near = [(a, b) for a, b in self.pauses if a < end and b > begin]
         if not near:
             return range(begin, end)
+        if any(a <= begin and b >= end for a, b in near):
+            return []
         return [second for second in range(begin, end) if not any(a <= second < b for a, b in near)]
 
 
