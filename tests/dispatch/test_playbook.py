@@ -11,18 +11,21 @@ import pytest
 
 from services.contracts.deskstream.v1 import playbook_pb2 as pb
 from services.contracts.deskstream.v1.playbook_pb2_grpc import PlaybookServiceStub
+from services.dispatch.playbook.limits import limits_of
 from services.dispatch.playbook.playbook import Playbooks
 from services.dispatch.playbook.server import playbook_service
 from services.dispatch.queries import Queries
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Missing, Refused
+from services.profile.clocks import LimitRow
 from services.runtime.calls import channel
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
 from services.runtime.rpc import serve
 from services.runtime.settings import Settings
 from tests.dispatch.linked import ONE, TWO, Between
-from tests.dispatch.test_emergency import BULLETIN, FINDINGS, IMPACT, MEASURE, REPORT, STRATEGY, SUMMARY
+from tests.dispatch.test_emergency import BULLETIN, FINDINGS, IMPACT, MEASURE, REPORT, STRATEGY, SUMMARY, emergency
 from tests.dispatch.world import MORNING, KeptTickets, desks, person
+from tests.dispatch.world import desk as desk_book
 
 State = pb.PlaybookStep
 
@@ -103,6 +106,29 @@ def test_a_bulletin_is_due_again_after_each_one(tickets):
     assert due(room.shown(), "bulletin") == given + timedelta(hours=1)
     assert room.states()["bulletin"] == State.STATE_DONE
     assert room.states(timedelta(minutes=61))["bulletin"] == State.STATE_OVERDUE
+
+
+@pytest.mark.parametrize(
+    ("when", "minutes"),
+    [
+        ({}, 30),
+        ({"customer": ["c.he.jie"]}, 30),
+        ({"customer": ["c.smith"]}, 60),
+        ({"unit": ["集团总部"], "grade": ["P1"]}, 30),
+        ({"project": ["office"]}, 60),
+        ({"in_hours": True}, 30),
+        ({"major": True}, 60),
+    ],
+)
+def test_a_limit_of_a_customers_own_counts_here_as_it_does_for_the_clock(when, minutes):
+    """H14, D10: the first row that fits the ticket comes before the limit of its grade."""
+    book = desk_book()
+    [rule] = [each for each in book.profile.sla.clocks if each.name == "bulletin"]
+    row = LimitRow.model_validate({"when": when, "limit": {"default": "30m"}})
+    tale = emergency(grade="P1")
+    found = limits_of(book).limit_of(rule.model_copy(update={"limits": (row,)}), tale.ticket)
+    assert found is not None
+    assert found.seconds == minutes * 60
 
 
 def test_what_the_end_waits_for_is_listed_until_nothing_is(tickets):

@@ -9,13 +9,13 @@ from services.contracts.deskstream.v1 import common_pb2
 from services.contracts.deskstream.v1 import playbook_pb2 as pb
 from services.dispatch import model, wire
 from services.dispatch.handlers import Desks
-from services.dispatch.playbook.steps import Limits, StepView, standing_of
+from services.dispatch.playbook.limits import Limits, limits_of
+from services.dispatch.playbook.steps import StepView, standing_of
 from services.dispatch.playbook.story import Happened, Written, story_of, written
 from services.dispatch.policy import Desk, records
 from services.dispatch.policy.ends import targets
 from services.dispatch.queries import Queries
 from services.kernel.errors import Fault, Missing, Refused
-from services.profile.calendars import calendars_of
 from services.profile.emergency import Emergency, Plan, PreventiveEntry, Situation
 
 _STATES = {
@@ -75,8 +75,7 @@ class Playbooks:
     def _limits_of(self, desk: Desk) -> Limits:
         key = (desk.name, desk.version)
         if key not in self._limits:
-            clocks = {rule.name: rule for rule in desk.profile.sla.clocks}
-            self._limits[key] = Limits(clocks, calendars_of(desk.profile))
+            self._limits[key] = limits_of(desk)
         return self._limits[key]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from services.dispatch.model import Actor, Ticket
+from services.dispatch.playbook.limits import Limits
 from services.dispatch.playbook.story import Happened, marked_by
 from services.dispatch.policy import records
-from services.kernel.calendar import BusinessCalendar
 from services.profile.clocks import ClockRule, Occasion
 from services.profile.emergency import PlaybookStep
 
@@ -26,14 +26,6 @@ class StepView:
     due_at: datetime | None = None
     done_at: datetime | None = None
     done_by: Actor | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The clock rules of the profile by name, and its calendars."""
-
-    clocks: Mapping[str, ClockRule]
-    calendars: Mapping[str, BusinessCalendar]
 
 
 def standing_of(
@@ -61,13 +53,13 @@ def _done(step: PlaybookStep, ticket: Ticket, story: Sequence[Happened]) -> tupl
 def _due(rule: ClockRule, ticket: Ticket, story: Sequence[Happened], limits: Limits) -> datetime | None:
     """Until when the rule's clock runs; None when it does not run, or the ticket's grade has no limit."""
     start = ticket.milestones.get(rule.start.milestone or "")
-    limit = rule.limit.get(ticket.grade) or rule.limit.get("default")
+    limit = limits.limit_of(rule, ticket)
     if start is None or limit is None or (rule.stop.milestone or "") in ticket.milestones:
         return None
     for happened in story:
         if happened.at > start and any(_is(occasion, happened) for occasion in rule.reset):
             start = happened.at
-    calendar = limits.calendars[rule.calendar]
+    calendar = limits.calendar_of(rule, ticket)
     if limit.working_days:
         return calendar.add_working_days(start, limit.working_days)
     return calendar.add(start, limit.seconds)
