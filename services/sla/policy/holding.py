@@ -66,6 +66,8 @@ def hold(
     if not may.intersection(roles):
         raise Refused(f"Clocks may be held by: {', '.join(sorted(may))}.", code="forbidden")
     reason = _reason(reason, pausing)
+    if found := held(facts, now, clock):
+        raise Refused(f'It is held already by {found[0].by}, reason "{found[0].reason}".', code="conflict")
     names = _pausable(before, rules)
     if clock and (rule := rules.by_name.get(clock)) is not None and not rule.pausable:
         raise Refused(f'The clock "{clock}" may not be held; the policy does not mark it as pausable.', code="conflict")
@@ -73,8 +75,6 @@ def hold(
         running = f"; these may be held: {', '.join(names)}" if names else ""
         wanted = f'Clock "{clock}" does not run' if clock else "No clock that may be held runs"
         raise Refused(f"{wanted} on this ticket{running}.", code="conflict")
-    if found := held(facts, now, clock):
-        raise Refused(f'It is held already by {found[0].by}, reason "{found[0].reason}".', code="conflict")
     taken = Hold(hold_id, clock, facts.newest.cycle, now, reason, person, _end(pausing, rules, now))
     return replace(facts, holds=(*facts.holds, taken))
 
