@@ -12,6 +12,7 @@ from services.profile.clock_checks import SPECIAL_RECIPIENTS, check_clocks
 from services.profile.commitment_checks import check_commitments
 from services.profile.condition_checks import check_condition, check_routing
 from services.profile.emergency_checks import LEADERS, UNIT_CONTACTS, check_emergency
+from services.profile.escalation_checks import check_escalation
 from services.profile.faults import Finding, Path, duplicates, unknown
 from services.profile.form_checks import check_forms
 from services.profile.grading_checks import check_grading
@@ -57,6 +58,7 @@ def check_profile(profile: Profile) -> Iterator[Finding]:
     yield from check_routing(profile)
     yield from check_assignment(profile, check_condition)
     yield from check_clocks(profile)
+    yield from check_escalation(profile)
     yield from check_commitments(profile)
     yield from _callback(profile)
     yield from _notices(profile)
