@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +17,7 @@ from deploy.local.play.day import Day
 from deploy.local.play.stage import Stage
 from deploy.local.supervise import Server
 from tests.faults.truth import Truth
+from tests.sla.stage import Stage as Clocks
 
 SEED = int(os.environ.get("DESKSTREAM_FAULTS_SEED") or Random().randrange(1 << 30))
 """Chance of the whole run; a failure is repeated by setting the variable to the seed that it shows."""
@@ -73,3 +76,22 @@ def chance(record_property) -> Random:
     print(f"DESKSTREAM_FAULTS_SEED={SEED}")
     record_property("seed", SEED)
     return Random(SEED)
+
+
+class Place(NamedTuple):
+    """What tests.sla.stage needs to know of a database."""
+
+    uri: str
+    prefix: str
+
+
+@pytest.fixture
+def clocks(stage: Stage, tmp_path: Path) -> Iterator[Clocks]:
+    """Workers of sla alone: a virtual host, databases and a clock of their own."""
+    name = f"clocks-{secrets.token_hex(4)}"
+    built = Clocks(stage.broker.add_vhost(name), Place(stage.database.uri, name.replace("-", "_")), tmp_path)
+    try:
+        yield built
+    finally:
+        built.close()
+        stage.broker.delete_vhost(name)

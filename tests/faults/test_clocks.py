@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 import pytest
 
 from deploy.local.children import kill
-from deploy.local.play.stage import Stage as Platform
 from tests.sla.stage import Stage, Told, ticket_event
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.faults
 TICKETS = 150
 M = timedelta(minutes=1)
-
-
-class Place(NamedTuple):
-    """What tests.sla.stage needs to know of a database."""
-
-    uri: str
-    prefix: str
-
-
-@pytest.fixture
-def clocks(stage: Platform, tmp_path: Path, chance: Random) -> Iterator[Stage]:
-    """Workers of sla alone: a virtual host, databases and a clock of their own."""
-    name = f"clocks-{chance.randrange(10**6)}"
-    built = Stage(stage.broker.add_vhost(name), Place(stage.database.uri, name.replace("-", "_")), tmp_path)
-    try:
-        yield built
-    finally:
-        built.close()
-        stage.broker.delete_vhost(name)
 
 
 def due(each: Told) -> datetime:

@@ -79,13 +79,22 @@ class Stage:
             if worker.poll() is None:
                 kill(worker)
 
-    def worker(self) -> Child:
-        """A replica, once it consumes."""
-        log = self._folder / f"worker-{len(self._workers)}.log"
-        child = spawn([sys.executable, "-W", "ignore", "-m", "services.sla", "worker"], log=log, env=self.environment)
-        self._workers.append(child)
-        wait_for(lambda: b"ready sla worker" in log.read_bytes(), 60, "the worker to be ready")
-        return child
+    def worker(self, **environment: str) -> Child:
+        """A replica, once it consumes; with more variables in its environment."""
+        return self.workers(1, **environment)[0]
+
+    def workers(self, count: int, **environment: str) -> list[Child]:
+        """Replicas started together, once all of them consume."""
+        started = []
+        for _ in range(count):
+            log = self._folder / f"worker-{len(self._workers)}.log"
+            argv = [sys.executable, "-W", "ignore", "-m", "services.sla", "worker"]
+            child = spawn(argv, log=log, env={**self.environment, **environment})
+            self._workers.append(child)
+            started.append((child, log))
+        for _, log in started:
+            wait_for(lambda log=log: b"ready sla worker" in log.read_bytes(), 60, "the worker to be ready")  # type: ignore[misc]
+        return [child for child, _ in started]
 
     def say(self, messages: Iterable[Said]) -> None:
         self._publisher.publish(list(messages), timeout=60)
