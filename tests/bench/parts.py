@@ -17,7 +17,7 @@ from services.profile.calendars import calendars_of
 from services.profile.load import LoadedProfile, load
 from services.reporting.storage import FIRST_GENERATION
 from services.runtime.publisher import Publisher
-from tests.bench import claims_bench, deadline_bench, duty_bench, report_bench, routing_bench, sla_bench
+from tests.bench import claims_bench, deadline_bench, duty_bench, million_bench, report_bench, routing_bench, sla_bench
 from tests.bench.drafts import PROFILE, reception_time, submission
 from tests.bench.floor import floor_events_per_s
 from tests.bench.machine import Meter
@@ -139,6 +139,12 @@ def claims(sizes: Sizes, progress: Progress) -> dict[str, Any]:
     told = claims_bench.measure(sizes.claims_queue, sizes.claims, seconds=sizes.claims_paced_s)
     progress.update(task, completed=sizes.claims)
     return told
+
+
+def million(clocks: int, progress: Progress) -> dict[str, Any]:
+    """(j): steps among so many open clocks; a hundredth of them fall due within a minute, 100 at least."""
+    show = _shown(progress, "(j) open clocks are laid in", clocks)
+    return million_bench.measure(clocks, max(clocks // 100, 100), show)
 
 
 def _shown(progress: Progress, name: str, total: int) -> Callable[[int, int], None]:

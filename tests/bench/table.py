@@ -57,6 +57,12 @@ def rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "    working time between, 10 min / 4 h / 60 d", _deadlines(told, "between_us")
             right = [case for case, found in told["right"].items() if found]
             yield "    right over", ", ".join(right) or "nothing"
+    if "million_clocks" in figures:
+        late = figures["million_lateness_ms"]
+        yield f"(j) among {figures['million_clocks']:,} open clocks, {figures['million_due']:,} due in a minute", ""
+        yield "    late by, p50 / p99", f"{late['p50']:g} / {late['p99']:g} ms"
+        yield "    from start to the first timely step", f"{figures['million_start_s']:g} s"
+        yield "    memory of a replica", f"{figures['million_rss_mib']} MiB"
     if "report_s" in figures:
         yield f"(e) month report over {figures['report_tickets']:,} tickets", f"{figures['report_s']} s"
 
