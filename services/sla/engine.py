@@ -106,7 +106,7 @@ class Engine:
         now = self._now()
         entries = self._store.owed(now - LEAVE_ALONE if self._started else now + LEAVE_ALONE, AT_ONCE)
         self._started = True
-        utterances = say_again(self._store, entries)
+        utterances = say_again(self._store, entries, self._put_aside)
         self._said_again.extend(cause for cause, _ in entries)
         return self._say(utterances)
 

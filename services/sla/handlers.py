@@ -19,6 +19,9 @@ SHARDS = 8
 _TRIES = 8
 _MOST_LOOKED_AT = 20_000
 
+Stuck = Callable[[str, Exception], None]
+"""Told the number of a ticket that cannot be read or judged, and why."""
+_SPOILT = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 RulesFor = Callable[[str, str], Rules]
 """Profile name and version -> its rules; Missing when there is no such profile."""
 
@@ -113,7 +116,7 @@ def fire(
     numbers: Sequence[str],
     now: datetime,
     cause: str,
-    stuck: Callable[[str, Exception], None] | None = None,
+    stuck: Stuck | None = None,
 ) -> list[Utterance]:
     """Takes the steps of these tickets that are due (D13, D14, D23).
 
@@ -125,13 +128,13 @@ def fire(
         return []
     store.owe(cause, numbers, now)
     after: list[Timeline] = []
-    for timeline in store.read(numbers).values():
+    for timeline in _readable(store, numbers, stuck):
         if timeline.next_due is None or timeline.next_due > now:
             continue
         try:
             rules = rules_for(timeline.facts.newest.profile, timeline.facts.policy)
             after.append(judge(timeline, timeline.facts, rules, now, cause))
-        except (DeskstreamError, ValueError, LookupError, ArithmeticError) as trouble:
+        except (DeskstreamError, *_SPOILT) as trouble:
             if stuck is None:
                 raise
             stuck(timeline.number, trouble)
@@ -142,10 +145,26 @@ def fire(
     return [each for each in said if each.effects]
 
 
-def say_again(store: Clocks, entries: Sequence[tuple[str, Sequence[str]]]) -> list[Utterance]:
-    """What the journal's entries brought about, for whoever finds them unsettled."""
-    numbers = {number for _, noted in entries for number in noted}
-    known = store.read(numbers) if numbers else {}
+def _readable(store: Clocks, numbers: Sequence[str], stuck: Stuck | None) -> list[Timeline]:
+    """The tickets among these whose documents can be read; one that somebody spoilt holds up none of the others."""
+    try:
+        return list(store.read(numbers).values())
+    except _SPOILT as trouble:
+        if stuck is None:
+            raise
+        if len(numbers) == 1:
+            stuck(numbers[0], trouble)
+            return []
+    half = len(numbers) // 2
+    return [*_readable(store, numbers[:half], stuck), *_readable(store, numbers[half:], stuck)]
+
+
+def say_again(
+    store: Clocks, entries: Sequence[tuple[str, Sequence[str]]], stuck: Stuck | None = None
+) -> list[Utterance]:
+    """What the journal's entries brought about, for whoever finds them unsettled; `stuck` as for `fire`."""
+    numbers = sorted({number for _, noted in entries for number in noted})
+    known = {each.number: each for each in _readable(store, numbers, stuck)} if numbers else {}
     said = [_because(known[number], {cause}) for cause, noted in entries for number in noted if number in known]
     return [each for each in said if each.effects]
 

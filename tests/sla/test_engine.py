@@ -15,6 +15,7 @@ from services.kernel.errors import Missing, Unavailable
 from services.runtime.message import Heard
 from services.sla.engine import LOOK_EVERY, Engine
 from services.sla.handlers import SHARDS, hear
+from services.sla.storage import MongoClocks
 from services.sla.stream import stamp
 from tests.sla.world import GENERIC, Shelf, at, news
 
@@ -245,3 +246,14 @@ def test_a_holder_that_wakes_up_after_its_lease_writes_nothing_that_contradicts(
     assert [each.at for kept in store.read(effects).values() for each in kept.effects if each.kind == "breached"] == [
         T0 + 13 * M
     ] * 2
+
+
+@pytest.mark.real
+def test_a_document_that_somebody_spoilt_holds_up_none_of_the_others(mongodb_uri, open_database):
+    """D23: neither the steps of the others nor what is owed to the stream."""
+    database = open_database(mongodb_uri)
+    world = World(MongoClocks(database))
+    world.arm(3)
+    database["timelines"].update_one({"_id": "DS20250303-000001"}, {"$set": {"facts": None}})
+    assert world.tick(12).count("sla.breached") == 2
+    assert [message.key for message in world.replica().relay()].count("sla.breached") == 2
