@@ -53,17 +53,22 @@ class ContactDocument(Document):
     meta = {"db_alias": "intake", "collection": "contacts", "auto_create_index": False}  # noqa: RUF012
 
 
+BACKFILLED = "request.backfilled"
+"""Second key of records entered afterwards (H9): who waits for these alone need not hear every request."""
+
+
 def said_of(receipt: Receipt) -> Said:
     """The event that tells the stream of this receipt; the same words whenever it is said."""
-    kind = RequestJoined if receipt.joined else RequestReceived
+    body = (RequestJoined if receipt.joined else RequestReceived).FromString(receipt.body)
     return Said(
         key=receipt.key,
-        body=kind.FromString(receipt.body),
+        body=body,
         id=receipt.event_id,
         subject=receipt.number,
         time=receipt.received_at,
         cause=receipt.cause,
         actor=receipt.actor,
+        also=(BACKFILLED,) if body.draft.backfilled else (),
     )
 
 

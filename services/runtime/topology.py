@@ -141,8 +141,7 @@ QUEUES: tuple[Queue, ...] = (
     # Records entered after an outage, calls that settle them, calls offered (adr 0021).
     *_heard(
         "watch.events",
-        *("request.received.#", "request.joined.#", "call.ringing", "contact.recorded"),
-        *("callback.completed", "callback.unreachable"),
+        *("request.backfilled", "call.ringing", "contact.recorded", "callback.completed", "callback.unreachable"),
     ),
     *_heard(
         "reporting.events",

@@ -17,7 +17,6 @@ FIELD = "outage"
 """Extra field of a backfilled request that names the outage it was written down in (H9)."""
 OUTAGE_CALL = "outage"
 """Kind of the callback tasks that answer watch.contact_owed (H10)."""
-_MARK = FIELD.encode()
 _TRIES = 8
 
 
@@ -28,8 +27,6 @@ class Message(Protocol):
     def id(self) -> str: ...
     @property
     def key(self) -> str: ...
-    @property
-    def body(self) -> bytes: ...
     @property
     def traceparent(self) -> str: ...
     def decode(self, cls: type[Any]) -> Any: ...
@@ -119,9 +116,6 @@ class Hearing:
 
     def _entered(self, message: Message, now: datetime) -> list[Word]:
         """A record of an outage was entered (H9): it is owed a call, at once when the outage is over (H10)."""
-        # Nearly every request names no outage; it is passed over before it is even decoded.
-        if _MARK not in message.body:
-            return []
         joined = message.key.startswith("request.joined.")
         told = message.decode(intake_pb2.RequestJoined if joined else intake_pb2.RequestReceived)
         draft: intake_pb2.RequestDraft = told.draft

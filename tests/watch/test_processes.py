@@ -76,8 +76,11 @@ class Stage:
 
     def say(self, *messages):
         for heard in messages:
+            also = ["request.backfilled"] if heard.key.startswith("request.") else []
             with pika.BlockingConnection(pika.URLParameters(self.uri)) as connection:
-                properties = pika.BasicProperties(message_id=heard.id, content_type="application/protobuf", headers={})
+                properties = pika.BasicProperties(
+                    message_id=heard.id, content_type="application/protobuf", headers={"CC": also}
+                )
                 connection.channel().basic_publish(topology.TICKETS, heard.key, heard.body, properties)
 
     @contextmanager
