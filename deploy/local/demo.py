@@ -80,6 +80,7 @@ def _show(day: Day, console: Console) -> None:
     _show_targets(day, console, "itss_desk")
     sent = day.until("the messages", lambda: len(day.stage.mail.messages))
     console.print(f"{sent} mails were sent to requesters and staff.\n")
+    _show_supposed(day, console)
     number = day.numbers["monitoring"]
     console.print(f"Why ticket {number} went where it is:")
     console.print(f"  {day.explanation(number)}\n")
@@ -87,6 +88,15 @@ def _show(day: Day, console: Console) -> None:
     console.print(f"The history of ticket {number}, which was handed back and reopened; {day.verdict(number)}:")
     for line in day.history(number):
         console.print(f"  {line}")
+
+
+def _show_supposed(day: Day, console: Console) -> None:
+    supposing, today = day.suppose(), f"{day.local():%Y-%m-%d}"
+    changes = "two hours to respond instead of 30 minutes, and 20 minutes to decide instead of two hours"
+    console.print(f"What if the desk had had {changes}?")
+    for line in supposing.what_if_told(today, today):
+        console.print(f"  {line}", markup=False)
+    console.print(f"Clocks from the log of the stream alone: {supposing.replayed()}\n")
 
 
 def _show_tickets(day: Day, console: Console, desk: str, period: str) -> None:

@@ -233,3 +233,14 @@ def test_nobody_but_the_role_of_the_path_closes(day: Day) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         day.staff(SPECIALIST).act(day.numbers["web"], "close")
     assert caught.value.code() in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED)
+
+
+def test_other_limits_are_tried_on_the_day_without_touching_it(day: Day) -> None:
+    """D18, D21: what would have been kept, what broken; the clocks stay, and the log alone gives the same."""
+    before = day.staff(MANAGER).clocks(day.numbers["im"])["response"]
+    supposing, today = day.suppose(), f"{day.local():%Y-%m-%d}"
+    told = supposing.what_if(today, today)["clocks"]
+    assert told["response"]["kept"] == [day.numbers["im"]], "two hours would have been enough"
+    assert day.numbers["im"] in told["dispatch"]["broken"], "twenty minutes would not"
+    assert day.staff(MANAGER).clocks(day.numbers["im"])["response"] == before
+    assert " 0 differ" in supposing.replayed()

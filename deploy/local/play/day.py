@@ -12,6 +12,7 @@ from functools import partial
 from deploy.local.children import Trouble
 from deploy.local.play.morning import CHINA, LEADER, MANAGER, SPECIALIST, Morning
 from deploy.local.play.sinks import text_of
+from deploy.local.play.supposing import Supposing
 from services.contracts.deskstream.v1 import callbacks_pb2 as callbacks
 from services.contracts.deskstream.v1 import sla_pb2 as sla
 from services.contracts.deskstream.v1.common_pb2 import Channel, Requester
@@ -236,6 +237,12 @@ class Day(Morning):
         """Why a ticket went where it is, in words (C2)."""
         asked = ExplainRequest(number=number, language="en")
         return str(self.staff(MANAGER).dispatch.Explain(asked).text)
+
+    def suppose(self) -> Supposing:
+        """The desk's manager asks what other limits would have made of the day."""
+        supposing = Supposing(self.stage)
+        supposing.change()
+        return supposing
 
     def settled(self) -> None:
         """Waits until the report has heard everything that was said."""
