@@ -62,7 +62,7 @@ SPOILT: dict[str, tuple[dict[str, Any], str, str]] = {
     "step before the start": ({"steps": [{"at": "-5h", "do": {"notify": ["team"]}}]}, "steps[0].at", "before"),
     "step for nobody": ({"steps": [{"at": "50%", "do": {"page": ["tenor"]}}]}, "steps[0].do.page[0]", '"tenor"'),
     "step that does nothing": ({"steps": [{"at": "50%", "do": {}}]}, "steps[0].do", "does nothing"),
-    "step to a team": ({"steps": [{"at": "50%", "do": {"reassign_team": "choir"}}]}, "steps[0].do.reassign_team", "team"),
+    "step to team": ({"steps": [{"at": "50%", "do": {"reassign_team": "choir"}}]}, "steps[0].do.reassign_team", "add"),
     "step to two": (
         {"steps": [{"at": "50%", "do": {"reassign_team": "desk", "reassign_role": "team_leader"}}]},
         "steps[0].do.reassign_role",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.profile.clocks import ClockRule
 from services.sla.model import Clock, Cycle, Facts, Rules, Status
 from services.sla.policy import commitments
-from services.sla.policy.eras import Era, eras_of, laid_anew
+from services.sla.policy.eras import RECALCULATED, Era, eras_of, laid_anew
 from services.sla.policy.occasions import Stretch
-from services.sla.policy.pauses import joined, known, resting, rests_of, within
+from services.sla.policy.pauses import bounded, joined, resting, rests_of, within
 from services.sla.policy.runs import Run, runs
 from services.sla.policy.terms import Graded, Terms, applies, calendar_of, deadline, limit_of, terms_of
 
@@ -46,14 +47,24 @@ def derive(facts: Facts, rules: Rules, before: Mapping[Key, Clock], now: datetim
     return tuple(clocks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """A piece of a run whose time began at one instant."""
 
     start: datetime
     version: int
     reset: datetime | None
     """When its time was begun anew; None for the last one."""
+
+
+class _Begun(NamedTuple):
+    """How a generation came to be."""
+
+    start: datetime
+    known_at: datetime
+    generation: int
+    late: str
+    """The note when it was overdue as soon as it was known."""
+    since: datetime | None
 
 
 class _Judgement:
@@ -76,7 +87,10 @@ class _Judgement:
         for index, cycle in enumerate(facts.cycles):
             over = facts.cycles[index + 1].begun_at if index + 1 < len(facts.cycles) else _ending(facts, cycle)
             for rule in self._rules.clocks:
-                self._made.extend(self._of_rule(rule, cycle, over))
+                begins = rule.start.milestone
+                # Most clocks of most tickets have not begun: every message passes here.
+                if begins is None or begins in cycle.milestones or facts.taken_back:
+                    self._made.extend(self._of_rule(rule, cycle, over))
         return self._made
 
     def _of_rule(self, rule: ClockRule, cycle: Cycle, over: datetime | None) -> Iterator[Clock]:
@@ -130,43 +144,38 @@ class _Judgement:
                 recalculated=self._era.until,
             )
             generation = part.version * _PLACES + self._era.place * _PLACES_OF_ERA + place
-            clock = self._clock(rule, cycle, part.start, generation, terms, ends, rests)
-            if part.reset is not None and clock.note == "reset" and clock.status is not Status.BREACHED:
+            begun_at = max(known_at, part.start)
+            known = max(begun_at, since) if since else begun_at
+            if self._era.until is not None and known >= self._era.until:
                 continue
-            since_when = max(known_at, part.start)
-            clock = replace(clock, known_at=max(since_when, since) if since else since_when)
-            if self._era.until is not None and clock.known_at >= self._era.until:
-                continue
-            if (place or part.start != run.start) and not clock.note and since is not None and clock.due_at <= since:
-                clock = replace(clock, note="grade_changed" if terms.since else "taken_up_again")
-            yield clock
+            late = ""
+            if since is not None and (place or part.start != run.start):
+                late = "grade_changed" if terms.since else "taken_up_again"
+            clock = self._clock(rule, cycle, _Begun(part.start, known, generation, late, since), terms, ends, rests)
+            if part.reset is None or clock.note != "reset" or clock.status is Status.BREACHED:
+                yield clock
 
     def _clock(
-        self,
-        rule: ClockRule,
-        cycle: Cycle,
-        start: datetime,
-        generation: int,
-        terms: Terms,
-        ends: _Ends,
-        rests: list[Stretch],
+        self, rule: ClockRule, cycle: Cycle, begun: _Begun, terms: Terms, ends: _Ends, rests: list[Stretch]
     ) -> Clock:
+        start, known_at, generation, late, since = begun
         earlier = self._before.get((rule.name, cycle.number, generation))
         calendar = self._rules.calendar(terms.calendar)
         due, length, policy = self._due(rule, cycle, start, terms, earlier)
         taken_out: tuple[tuple[datetime, datetime], ...] = ()
         mine: list[Stretch] = []
+        first = ends.first
         if rests and not isinstance(terms.limit, datetime):
-            mine = within(rests, start, ends.first)
-            taken_out = known(mine)
+            mine = within(rests, start, first)
+            taken_out = bounded(mine)
             if taken_out:
                 due = calendar.add(start, length, taken_out)
         # Whoever judges by a clock that lags takes no breach back that was told.
         told = earlier is not None and earlier.breach_told and earlier.due_at == due
-        status, stopped, note = ends.standing(due, max(self._now, due) if told else self._now)
-        paused_since = resting(mine, due, self._now) if stopped is None else None
-        if paused_since is not None:
-            status = Status.PAUSED
+        status, note = ends.standing(first, due, max(self._now, due) if told else self._now)
+        paused_since = resting(mine, due, self._now) if mine and first is None else None
+        if not note and late and since is not None and due <= since:
+            note = late
         return Clock(
             name=rule.name,
             cycle=cycle.number,
@@ -174,12 +183,12 @@ class _Judgement:
             grade=terms.grade,
             calendar=terms.calendar,
             started_at=start,
-            known_at=start,
+            known_at=known_at,
             limit_seconds=length,
             due_at=due,
-            status=status,
-            stopped_at=stopped,
-            used_seconds=calendar.between(start, stopped, taken_out) if stopped else 0,
+            status=status if paused_since is None else Status.PAUSED,
+            stopped_at=first,
+            used_seconds=calendar.between(start, first, taken_out) if first else 0,
             note=note,
             taken=earlier.taken if earlier else (),
             family=rule.family,
@@ -226,8 +235,7 @@ class _Judgement:
         return joined(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
+class _Ends(NamedTuple):
     """What may end a generation of a clock."""
 
     stop: datetime | None
@@ -243,29 +251,27 @@ class _Ends:
         ends = (self.stop, self.over, self.cancelled, self.superseded, self.reset, self.recalculated)
         return min((each for each in ends if each is not None), default=None)
 
-    def standing(self, due: datetime, now: datetime) -> tuple[Status, datetime | None, str]:
-        """Status, when it stopped, note. A limit is kept up to and including its last instant."""
-        first = self.first
+    def standing(self, first: datetime | None, due: datetime, now: datetime) -> tuple[Status, str]:
+        """Status and note; `first` is what ends it. A limit is kept up to and including its last instant."""
         if first is None:
-            return (Status.BREACHED if due <= now else Status.RUNNING), None, ""
-        if self.superseded is not None and first == self.superseded:
+            return (Status.BREACHED if due <= now else Status.RUNNING), ""
+        if self.superseded == first:
             note = "superseded"
-        elif self.stop is not None and first == self.stop:
-            return (Status.MET if first <= due else Status.MET_LATE), first, ""
-        elif self.over is not None and first == self.over:
+        elif self.stop == first:
+            return (Status.MET if first <= due else Status.MET_LATE), ""
+        elif self.over == first:
             note = "ended"
-        elif self.cancelled is not None and first == self.cancelled:
+        elif self.cancelled == first:
             note = "cancelled"
-        elif self.reset is not None and first == self.reset:
-            note = "reset"
         else:
-            note = "recalculated"
-        return (Status.BREACHED if due <= first else Status.CANCELLED), first, note
+            note = "reset" if self.reset == first else RECALCULATED
+        return (Status.BREACHED if due <= first else Status.CANCELLED), note
 
 
 def _parts(run: Run, start: datetime, over: datetime | None) -> Iterator[_Part]:
     """The run, cut where its time was begun anew; a run that goes on after it was taken up again has the last cut."""
     version = run.version
+    # Ends of the ticket end its resets, too: a note on a closed one begins nothing.
     for reset, at in run.resets:
         if over is not None and at >= over:
             break

@@ -44,7 +44,7 @@ def joined(rests: Iterator[Stretch] | Sequence[Stretch]) -> list[Stretch]:
     return found
 
 
-def known(rests: Sequence[Stretch]) -> tuple[Rest, ...]:
+def bounded(rests: Sequence[Stretch]) -> tuple[Rest, ...]:
     """Those whose end is known: they can be taken out of a length."""
     return tuple((since, until) for since, until in rests if until is not None)
 

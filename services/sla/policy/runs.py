@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from services.profile.clocks import ClockRule
 from services.sla.model import Cycle, Facts
 from services.sla.policy.occasions import Instant, Stretch, instants
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One run: a solution that is refused ends the first and begins the second, from the same start."""
 
     start: datetime
@@ -56,7 +55,7 @@ def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
 
 def _between_milestones(begins: str, ends: str, facts: Facts, cycle: Cycle) -> Iterator[Run]:
     since: datetime | None = None
-    taken_back = facts.of(cycle, (begins, ends))
+    taken_back = facts.of(cycle, (begins, ends)) if facts.taken_back else ()
     for version in dict.fromkeys(each.version for each in taken_back):
         at = next(each.at for each in taken_back if each.version == version)
         start = _before(facts, cycle, begins, version, at)
@@ -97,7 +96,7 @@ def _from_events(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
         found = list(
             _to_milestone(begun, rule, facts, cycle)
             if rule.stop.milestone
-            else [replace(begun, stop=_next(rule, facts, cycle, version, at))]
+            else [begun._replace(stop=_next(rule, facts, cycle, version, at))]
         )
         for run in found:
             ended = _cancelled(run, rule, facts, cycle)
@@ -121,11 +120,11 @@ def _to_milestone(begun: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> It
     since: datetime | None = None
     for reached, lost in held:
         if reached > begun.start:
-            yield replace(begun, stop=reached, since=since)
+            yield begun._replace(stop=reached, since=since)
             if lost is None:
                 return
             since = lost
-    yield replace(begun, since=since)
+    yield begun._replace(since=since)
 
 
 def _held(milestone: str, facts: Facts, cycle: Cycle) -> list[Stretch]:
@@ -146,7 +145,7 @@ def _cancelled(run: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Run:
         for version, at in instants(occasion, facts, cycle)
         if _after(run, version, at) and (end is None or at < end)
     ]
-    return replace(run, cancelled=min(found), stop=None, until=None) if found else run
+    return run._replace(cancelled=min(found), stop=None, until=None) if found else run
 
 
 def _with_resets(run: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Run:
@@ -159,7 +158,7 @@ def _with_resets(run: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Run:
         for version, at in sorted(instants(occasion, facts, cycle), reverse=True)
         if at > run.start and (end is None or at < end)
     }
-    return replace(run, resets=tuple((version, at) for at, version in sorted(found.items())))
+    return run._replace(resets=tuple((version, at) for at, version in sorted(found.items())))
 
 
 def _after(run: Run, version: int, at: datetime) -> bool:

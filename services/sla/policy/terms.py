@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.profile.clocks import ClockCondition, ClockRule
 from services.profile.conditions import Condition
@@ -17,8 +17,7 @@ _TEXTS = ("type", "entry", "channel", "project", "unit", "path")
 _FURTHER = ("customer", "neutral_type", "flow")
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What holds from an instant on."""
 
     since: datetime | None
@@ -31,6 +30,8 @@ class Terms:
 
 def applies(condition: Condition, facts: Facts, grade: str, rules: Rules) -> bool:
     """Whether a condition of the profile holds for the ticket."""
+    if not condition.model_fields_set:
+        return True
     if condition.grade and grade not in condition.grade:
         return False
     traits = facts.newest.traits
