@@ -57,15 +57,15 @@ class MongoListing:
         return [holder_of(number, newest["brief"]) for number, newest in sorted(rows.items()) if not newest["ended"]]
 
     def between(self, first: str, last: str) -> Iterator[Timeline]:
-        """See Listing. The embedded server reads a whole range before it cuts it: name ranges of a day."""
-        edge: Mapping[str, Any] = {"$gte": first}
-        while True:
+        """See Listing. The embedded server reads a whole range before it cuts it, so the range is read once, and only
+        its numbers: name ranges of a day."""
+        with available():
+            rows = self._timelines.find({"_id": {"$gte": first, "$lte": last}}, {"_id": 1})
+            numbers = sorted(row["_id"] for row in rows)
+        for start in range(0, len(numbers), _BITE):
             with available():
-                rows = list(self._timelines.find({"_id": {**edge, "$lte": last}}).sort("_id", 1).limit(_BITE))
-            yield from (timeline_of(row) for row in rows)
-            if len(rows) < _BITE:
-                return
-            edge = {"$gt": rows[-1]["_id"]}
+                bite = list(self._timelines.find({"_id": {"$in": numbers[start : start + _BITE]}}))
+            yield from (timeline_of(row) for row in sorted(bite, key=lambda row: str(row["_id"])))
 
 
 def conditions() -> tuple[Mapping[str, Any], ...]:

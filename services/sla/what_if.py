@@ -12,8 +12,8 @@ from datetime import datetime
 
 from services.sla.model import Clock, Facts, Rules, Status, Timeline
 from services.sla.policy.commitments import NAME as COMMITMENT
+from services.sla.policy.limits import derive
 from services.sla.policy.pauses import remaining
-from services.sla.policy.replay import replay
 
 MOST_EXAMPLES = 10
 _OVERDUE = (Status.BREACHED, Status.MET_LATE)
@@ -34,14 +34,14 @@ class Figures:
     kept: list[str] = field(default_factory=list)
     """First tickets that broke it, and would not have."""
     both: int = 0
-    """Tickets that have the clock under either policy."""
+    """Tickets on which it has stopped under either policy: of one that runs no margin is known yet."""
     margin_before: int = 0
     margin_after: int = 0
     """Sums over those."""
 
     @property
     def margins(self) -> tuple[float, float] | None:
-        """Mean margin before and after; None when no ticket has the clock under both."""
+        """Mean margin before and after; None when it has stopped on no ticket under both."""
         return (self.margin_before / self.both, self.margin_after / self.both) if self.both else None
 
 
@@ -74,11 +74,11 @@ def what_if(
         found.tickets += 1
         before: Collection[Clock]
         if rules.version == timeline.facts.policy:
-            before = replay(timeline.facts, rules, now)
+            before = derive(timeline.facts, rules, {}, now)
         else:
             before, found.unknown = timeline.clocks, found.unknown + 1
         try:
-            after = replay(_under(timeline.facts, candidate), candidate, now)
+            after = derive(_under(timeline.facts, candidate), candidate, {}, now)
         except (ValueError, LookupError, ArithmeticError):
             found.skipped += 1
             continue
@@ -119,7 +119,7 @@ def _count(
             figures.newly_kept += 1
             _note(figures.kept, number)
         other = other or breaks != broke
-        if mine and theirs:
+        if mine and theirs and not mine[-1].live and not theirs[-1].live:
             figures.both += 1
             figures.margin_before += remaining(mine[-1], old, now)
             figures.margin_after += remaining(theirs[-1], new, now)
