@@ -66,6 +66,12 @@ class Oracle:
         """Seconds counted from a to b."""
         return sum(len(self._counted(begin, end)) for begin, end in self._steps(a, b))
 
+    @property
+    def edges(self) -> list[int]:
+        """Instants at which business opens or closes."""
+        flips = [index for index in range(1, len(self.open)) if self.open[index] != self.open[index - 1]]
+        return [self.first + index * self.step for index in flips]
+
     def is_open(self, at: int) -> bool:
         """Whether the wall clock shows a time of business; pauses do not matter."""
         return self.open[(at - self.first) // self.step]

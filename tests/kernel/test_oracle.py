@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(max(300, COUNT // 5))
 # Days near which each zone changes its clocks: by an hour, by half of one, by two, at midnight, by a whole day.
 ZONES = {
     "Asia/Shanghai": ("2025-10-01", "2025-02-05", "2024-09-28"),
-    "Europe/Berlin": ("2025-03-30", "2025-10-26", "2024-12-31"),
+    "Europe/Berlin": ("2025-03-30", "2025-10-26", "2024-12-31", "2025-10-18"),
     "America/New_York": ("2025-03-09", "2025-11-02", "2026-07-03"),
     "America/St_Johns": ("2010-03-14", "2010-11-07"),
     "America/Santiago": ("2024-09-08", "2024-04-07"),
@@ -65,6 +65,8 @@ def any_spans(draw, least=0):
 def any_hours(draw):
     if draw(st.integers(0, 2)):
         return draw(any_spans(least=1))
+    if draw(st.integers(0, 3)) == 0:
+        return {"sat": draw(any_spans(least=1)), "sun": draw(any_spans(least=1))}
     named = draw(st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=5, unique=True))
     return {day: draw(any_spans(least=int(day == named[0]))) for day in named}
 
@@ -147,8 +149,13 @@ def engine(book, zone):
 
 
 @settings(max_examples=COUNT, deadline=None, suppress_health_check=list(HealthCheck))
-@given(world=worlds(), length=st.one_of(st.integers(0, 4 * 86_400), st.integers(0, 7200)), days=st.integers(0, 3))
-def test_any_calendar_agrees_with_the_oracle(world, length, days):
+@given(
+    world=worlds(),
+    length=st.one_of(st.integers(0, 4 * 86_400), st.integers(0, 7200)),
+    days=st.integers(0, 3),
+    edge=st.integers(0, 40),
+)
+def test_any_calendar_agrees_with_the_oracle(world, length, days, edge):
     """D10, D11."""
     book, zone, first, last, pauses, a, b = world
     subject = engine(book, zone)
@@ -171,6 +178,13 @@ def test_any_calendar_agrees_with_the_oracle(world, length, days):
         assert subject.add(at(a), length, outside) == at(due)
     if (begin := plain.subtract(b, length)) is not None:
         assert subject.subtract(at(b), length) == at(begin)
+    if edges := plain.edges:
+        # Lengths that end or begin exactly where a period does.
+        at_edge = edges[edge % len(edges)]
+        if (due := plain.add(a, length := plain.between(a, at_edge))) is not None:
+            assert subject.add(at(a), length) == at(due)
+        if (begin := plain.subtract(b, length := plain.between(at_edge, b))) is not None:
+            assert subject.subtract(at(b), length) == at(begin)
     if (end := plain.close_of_business(a, days)) is not None:
         assert subject.add_working_days(at(a), days) == at(end)
 
