@@ -26,6 +26,8 @@ _EVERYBODY_OF_THE_DESK = frozenset(
         *("operations_manager", "quality", "administrator"),
     }
 )
+_CALLERS = frozenset({"specialist", "team_leader", "shift_leader", "desk_manager", "supervisor"})
+"""Who reads whom to call (P1)."""
 _LOGS = {"inspections": "inspection", "findings": "finding"}
 
 
@@ -214,6 +216,7 @@ def service(desk: Desk, zone_of: Callable[[str], ZoneInfo], clock: Clock, close:
         name=NAME,
         allow={
             **dict.fromkeys(methods, _EVERYBODY_OF_THE_DESK),
+            **dict.fromkeys(("SwitchOutage", "ListContacts", "SettleContact"), _CALLERS),
             # Notices to the public.
             "ListPublicNotices": "ANYONE",
         },

@@ -83,6 +83,8 @@ def test_outage_mode_is_switched_and_shown_over_http_with_its_prompt_and_its_for
     )
     assert counted.json()["outage"]["paperCount"] == 2
     assert door.http.get(f"{API}/outage/itss_desk-outage-1/contacts", headers=agent).json() == {}
+    engineer = door.of("huang.lei", "engineer")
+    assert door.http.get(f"{API}/outage/itss_desk-outage-1/contacts", headers=engineer).status_code == 403
     assert [said.key for said in door.turning.step()] == ["watch.outage_ended"]
     assert door.http.get(state, headers=agent).json()["mode"] == "DESK_MODE_NORMAL"
 
