@@ -15,10 +15,11 @@ _failed = telemetry.counter("deskstream_rounds_failed", "Rounds of a server's ow
 class Rounds:
     """Calls `do` at once after `start` and then every `seconds`, until `stop`. A failure ends a round, not the thread.
 
+    A round that gives back a number of seconds says when it wants the next one.
     For processes on real threads; workers have `bus.every`.
     """
 
-    def __init__(self, name: str, seconds: float, do: Callable[[], object]) -> None:
+    def __init__(self, name: str, seconds: float, do: Callable[[], float | None]) -> None:
         self._name = name
         self._seconds = seconds
         self._do = do
@@ -37,12 +38,14 @@ class Rounds:
 
     def _run(self) -> None:
         while not self._ending.is_set():
+            pause = self._seconds
             try:
-                self._do()
+                wanted = self._do()
+                pause = self._seconds if wanted is None else wanted
             except Unavailable as away:
                 _failed.add(1, {"name": self._name})
                 _log.warning("round_failed", name=self._name, why=away.message)
             except Exception as error:
                 _failed.add(1, {"name": self._name})
                 _log.error("round_failed", name=self._name, exc_info=error)
-            self._ending.wait(self._seconds)
+            self._ending.wait(pause)

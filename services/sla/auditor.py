@@ -26,7 +26,9 @@ from services.sla.policy.overdue import Finding, missed
 from services.sla.words import stamp
 
 EVERY = 15.0
-"""Seconds between two rounds."""
+"""Seconds between two rounds, and from walk to walk."""
+SOONER = 5.0
+"""Seconds to the next round while something is suspected or stands: to confirm it, or to say that it is over."""
 BOUND = timedelta(seconds=60)
 """A step that is later than this is overdue."""
 TERM = timedelta(seconds=45)
@@ -87,6 +89,7 @@ class Auditor:
         self._follow = follow
         self._me = uuid4().hex
         self._walk = Walk(look_back)
+        self._walked = float("-inf")
         self._suspects: dict[str, datetime] = {}
         self.overdue = 0
         """Tickets with a step overdue by more than a minute, as of the last round."""
@@ -96,17 +99,20 @@ class Auditor:
             "Tickets with a step overdue by more than a minute",
         )
 
-    def round(self) -> None:
-        """Looks once. Raises Unavailable while database or broker is away; what is owed is said by a later round."""
+    def round(self) -> float:
+        """Looks once, and gives back the seconds until it wants to look again.
+
+        Raises Unavailable while database or broker is away; what is owed is said by a later round.
+        """
         self._follow()
         seen, wall = self._posts.read(), self._wall()
         if seen.holder not in ("", self._me) and seen.until > wall:
             self._suspects.clear()
             self.overdue = seen.steps
-            return
+            return EVERY
         taken = self._posts.change(seen, replace(seen, holder=self._me, until=wall + TERM))
         if taken is None:
-            return
+            return EVERY
         found = self._look()
         # Found at one look it may be on its way: the desk's clock has just jumped, the database has just come back.
         confirmed = {number: due for number, due in found.items() if self._suspects.get(number) == due}
@@ -117,6 +123,7 @@ class Auditor:
         if kept is not None and kept.owed and kept.since is not None:
             self._publish([alarm(kept, self._clock.now())])
             self._posts.change(kept, replace(kept, owed=False))
+        return SOONER if found or (stands.since is not None and not stands.over) else EVERY
 
     def _look(self) -> dict[str, datetime]:
         """Tickets with something overdue, and since when."""
@@ -124,8 +131,11 @@ class Auditor:
         found = {number: due for due, number in self._store.due(range(SHARDS), now - BOUND, MOST)}
         again = [number for number in self._suspects if number not in found][:PAGE]
         self._check(self._store.read(again).values(), now, found)
-        ends = self._monotonic() + BUDGET
+        began = self._monotonic()
+        # A walk at every round that is only to confirm something would take the database's time from the engine.
+        ends = began + BUDGET if began >= self._walked + EVERY - 1 else began
         while self._monotonic() < ends:
+            self._walked = began
             page = self._walk.page(now)
             timelines = self._store.read(page)
             self._walk.on(bool(timelines))

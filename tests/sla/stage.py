@@ -14,6 +14,7 @@ import pika
 from deploy.local.children import Child, kill, spawn
 from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
 from services.runtime.clock import JourneyClock, move
+from services.runtime.identity import make_keys
 from services.runtime.message import Said, event_id
 from services.runtime.publisher import Publisher
 from services.sla.stream import stamp
@@ -96,6 +97,19 @@ class Stage:
             wait_for(lambda log=log: b"ready sla worker" in log.read_bytes(), 60, "the worker to be ready")  # type: ignore[misc]
         return [child for child, _ in started]
 
+    def server(self) -> Child:
+        """A gRPC server, which audits what the replicas do, once it answers."""
+        keys = self._folder / "keys"
+        if not keys.exists():
+            make_keys(keys)
+        log = self._folder / f"server-{len(self._workers)}.log"
+        more = {"DESKSTREAM_GRPC_BIND": "127.0.0.1:0", "DESKSTREAM_TOKEN_PUBLIC_KEY": str(keys / "token.pub.jwk")}
+        argv = [sys.executable, "-W", "ignore", "-m", "services.sla", "server"]
+        child = spawn(argv, log=log, env={**self.environment, **more})
+        self._workers.append(child)
+        wait_for(lambda: b"ready sla server" in log.read_bytes(), 60, "the server to be ready")
+        return child
+
     def say(self, messages: Iterable[Said]) -> None:
         self._publisher.publish(list(messages), timeout=60)
 
@@ -115,6 +129,10 @@ class Stage:
                 if got is None:
                     return self.told
                 event: Any
+                if got.routing_key == "sla.alarm":
+                    event = sla_pb2.SlaAlarm.FromString(body)
+                    self.told.append(Told(properties.message_id, got.routing_key, "", "", event))
+                    continue
                 if got.routing_key.startswith("sla."):
                     event = sla_pb2.SlaEvent.FromString(body)
                     clock = event.clock.clock

@@ -13,7 +13,7 @@ from services.contracts.deskstream.v1.sla_pb2 import SlaAlarm
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Unavailable
 from services.sla.audit_row import Post, Posts
-from services.sla.auditor import BOUND, EVERY, TERM, Auditor, Walk
+from services.sla.auditor import BOUND, EVERY, SOONER, TERM, Auditor, Walk
 from services.sla.handlers import SHARDS, fire, hear
 from services.sla.policy.overdue import missed
 from tests.sla.world import FAULT, Shelf, at, later, live, news, rules
@@ -56,9 +56,9 @@ class World:
 
     def auditor(self):
         wall = lambda: self.clock.at  # noqa: E731
-        # Each look at the monotonic clock finds it a tenth of a second later, so that a round is ten pages.
+        # Each look at the monotonic clock finds it a tenth of a second later, so that a walk is ten pages.
         tenths = count()
-        passing = lambda: next(tenths) / 10  # noqa: E731
+        passing = lambda: (self.clock.at - T0).total_seconds() + next(tenths) / 10  # noqa: E731
         return Auditor(self.store, self.posts, rules_for, self.clock, wall, passing, self.publish, look_back=2)
 
     def publish(self, messages):
@@ -169,10 +169,11 @@ def test_a_step_hidden_until_after_its_time_is_told_and_taken_late(world):
     world.clock.at = T0 + 40 * M
     kept = world.store.read([NUMBER])[NUMBER]
     assert world.store.replace([replace(kept, revision=2, next_due=None)]) == set()
-    world.one.round()
-    world.one.round()
+    assert world.one.round() == SOONER
+    world.pass_(SOONER)
     assert world.alarms() == [(False, 1, [NUMBER])]
     world.pass_(60, engine=True)
+    assert world.one.round() == EVERY
     kinds = [each.kind for each in world.store.read([NUMBER])[NUMBER].effects]
     assert kinds == ["armed", "warned", "breached", "raised"]
     assert world.alarms()[-1][0] is True

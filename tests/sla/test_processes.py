@@ -95,3 +95,28 @@ def test_a_replica_killed_while_it_fires_leaves_nothing_unsaid(stage):
     for number, key, _ in {(each.number, each.key, each.id) for each in stage.told if each.clock == "response"}:
         ids[number, key] += 1
     assert {ids[number, "sla.breached"] for number in numbers(300)} == {1}
+
+
+def test_servers_say_once_that_no_worker_takes_the_steps_and_once_more_when_one_does(stage):
+    """D23: the auditor lives in another process than what it looks after; two of it say it once."""
+    worker = stage.worker()
+    received = stage.now()
+    stage.say(ticket_event(each, 1, received, received=received) for each in numbers(3))
+    wait_for(lambda: stage.count("sla.armed") == 3, 40, "all tickets to be armed")
+    kill(worker)
+    stage.server()
+    stage.server()
+    stage.forward(26 * M)
+
+    def alarms():
+        return [each for each in stage.listen() if each.key == "sla.alarm"]
+
+    wait_for(alarms, 60, "the alarm")
+    first = alarms()[0].body
+    assert (first.over, first.steps, list(first.numbers)) == (False, 3, numbers(3))
+    assert first.oldest.ToDatetime(tzinfo=UTC) == received + 24 * M
+    stage.worker()
+    wait_for(lambda: len(alarms()) == 2, 60, "the end of the alarm")
+    assert alarms()[1].body.over
+    assert len({each.id for each in alarms()}) == 2
+    assert stage.count("sla.warned", "response") == 3
