@@ -19,6 +19,7 @@ AWAY = float(os.environ.get("DESKSTREAM_FAULTS_AWAY") or 15)
 S = timedelta(seconds=1)
 
 
+@pytest.mark.timeout(180 + 2 * AWAY)
 @pytest.mark.parametrize("which", ["broker", "database"])
 def test_steps_that_fall_due_while_it_is_away_are_taken_once_when_it_is_back(
     stage: Platform, clocks: Stage, which: str

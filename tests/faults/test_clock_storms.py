@@ -21,6 +21,7 @@ PER_KILL = 30
 S = timedelta(seconds=1)
 
 
+@pytest.mark.timeout(120 + 30 * KILLS)
 def test_three_replicas_killed_at_random_take_every_step_once_and_in_time(clocks: Stage, chance: Random) -> None:
     """D23, H11: two of three die at once, again and again; what they held is taken within a lease and five seconds."""
     print(f"{KILLS} kills; set DESKSTREAM_FAULTS_KILLS=50 for the long storm.")
