@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -90,10 +90,10 @@ class _Judgement:
                 begins = rule.start.milestone
                 # Most clocks of most tickets have not begun: every message passes here.
                 if begins is None or begins in cycle.milestones or facts.taken_back:
-                    self._made.extend(self._of_rule(rule, cycle, over))
+                    self._of_rule(rule, cycle, over)
         return self._made
 
-    def _of_rule(self, rule: ClockRule, cycle: Cycle, over: datetime | None) -> Iterator[Clock]:
+    def _of_rule(self, rule: ClockRule, cycle: Cycle, over: datetime | None) -> None:
         places: dict[int, int] = {}
         rests: list[Stretch] | None = None
         for run in runs(rule, self._facts, cycle):
@@ -110,7 +110,7 @@ class _Judgement:
             if rests is None:
                 rests = self._rests(rule, cycle)
             for part in _parts(run, start, over):
-                yield from self._of_part(rule, cycle, run, part, over, known_at, rests, places)
+                self._of_part(rule, cycle, run, part, over, known_at, rests, places)
 
     def _of_part(
         self,
@@ -122,7 +122,7 @@ class _Judgement:
         known_at: datetime,
         rests: list[Stretch],
         places: dict[int, int],
-    ) -> Iterator[Clock]:
+    ) -> None:
         stop = max(run.stop, part.start) if run.stop is not None else None
         begun = max(part.start, run.since) if run.since else part.start
         end = part.reset or stop or run.cancelled or run.until or over
@@ -153,7 +153,7 @@ class _Judgement:
                 late = "grade_changed" if terms.since else "taken_up_again"
             clock = self._clock(rule, cycle, _Begun(part.start, known, generation, late, since), terms, ends, rests)
             if part.reset is None or clock.note != "reset" or clock.status is Status.BREACHED:
-                yield clock
+                self._made.append(clock)
 
     def _clock(
         self, rule: ClockRule, cycle: Cycle, begun: _Begun, terms: Terms, ends: _Ends, rests: list[Stretch]
@@ -248,8 +248,11 @@ class _Ends(NamedTuple):
     @property
     def first(self) -> datetime | None:
         """The first of them."""
-        ends = (self.stop, self.over, self.cancelled, self.superseded, self.reset, self.recalculated)
-        return min((each for each in ends if each is not None), default=None)
+        found: datetime | None = None
+        for each in self:
+            if each is not None and (found is None or each < found):
+                found = each
+        return found
 
     def standing(self, first: datetime | None, due: datetime, now: datetime) -> tuple[Status, str]:
         """Status and note; `first` is what ends it. A limit is kept up to and including its last instant."""
@@ -268,17 +271,21 @@ class _Ends(NamedTuple):
         return (Status.BREACHED if due <= first else Status.CANCELLED), note
 
 
-def _parts(run: Run, start: datetime, over: datetime | None) -> Iterator[_Part]:
+def _parts(run: Run, start: datetime, over: datetime | None) -> list[_Part]:
     """The run, cut where its time was begun anew; a run that goes on after it was taken up again has the last cut."""
     version = run.version
-    # Ends of the ticket end its resets, too: a note on a closed one begins nothing.
+    if not run.resets:
+        return [_Part(start, version, None)]
+    found: list[_Part] = []
+    # What ends the ticket ends its resets, too: a note on a closed one begins nothing.
     for reset, at in run.resets:
         if over is not None and at >= over:
             break
         if run.since is None or at > run.since:
-            yield _Part(start, version, at)
+            found.append(_Part(start, version, at))
         start, version = max(start, at), reset or version
-    yield _Part(start, version, None)
+    found.append(_Part(start, version, None))
+    return found
 
 
 def _ending(facts: Facts, cycle: Cycle) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -34,18 +34,23 @@ class Run(NamedTuple):
         return min((each for each in (self.stop, self.cancelled, self.until) if each is not None), default=None)
 
 
-def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
+def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterable[Run]:
     """The runs of a rule's clock in a cycle, oldest first; none when it never started."""
-    if rule.start.milestone and rule.stop.milestone:
-        found = _between_milestones(rule.start.milestone, rule.stop.milestone, facts, cycle)
-    elif rule.start.milestone:
+    begins, ends = rule.start.milestone, rule.stop.milestone
+    if begins is None:
+        return _from_events(rule, facts, cycle)
+    found: Iterable[Run]
+    if ends is None:
         found = _from_milestone(rule, facts, cycle)
+    elif facts.taken_back:
+        found = _between_milestones(begins, ends, facts, cycle)
     else:
-        yield from _from_events(rule, facts, cycle)
-        return
-    if not rule.cancel and not rule.reset:
-        yield from found
-        return
+        start = cycle.milestones.get(begins)
+        found = (Run(start, cycle.milestones.get(ends)),) if start is not None else ()
+    return _cut(found, rule, facts, cycle) if rule.cancel or rule.reset else found
+
+
+def _cut(found: Iterable[Run], rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
     for run in found:
         ended = _cancelled(run, rule, facts, cycle)
         yield _with_resets(ended, rule, facts, cycle)
@@ -55,7 +60,7 @@ def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
 
 def _between_milestones(begins: str, ends: str, facts: Facts, cycle: Cycle) -> Iterator[Run]:
     since: datetime | None = None
-    taken_back = facts.of(cycle, (begins, ends)) if facts.taken_back else ()
+    taken_back = facts.of(cycle, (begins, ends))
     for version in dict.fromkeys(each.version for each in taken_back):
         at = next(each.at for each in taken_back if each.version == version)
         start = _before(facts, cycle, begins, version, at)

@@ -94,6 +94,17 @@ def terms_of(
     rule: ClockRule, facts: Facts, grades: Graded, start: datetime, stop: datetime | None, rules: Rules
 ) -> list[Terms]:
     """The terms that held between start and stop, oldest first; only what differs stands apart."""
+    if rule.due is None and len(grades) == 1:
+        grade = grades[0][1]
+        limit = limit_of(rule, facts, grade, rules)
+        calendar = calendar_of(rule, facts, grade, rules) if rules.levels.calendars else rule.calendar
+        return [Terms(None, grade, limit, calendar)]
+    return _changing(rule, facts, grades, start, stop, rules)
+
+
+def _changing(
+    rule: ClockRule, facts: Facts, grades: Graded, start: datetime, stop: datetime | None, rules: Rules
+) -> list[Terms]:
     found: list[Terms] = []
     for since, grade in grades if rule.due is None else _points(facts, grades):
         if found and stop is not None and since is not None and since >= stop:
