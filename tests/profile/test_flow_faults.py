@@ -188,6 +188,7 @@ def test_a_profile_without_flows_records_and_flags_loads(tmp_path: Path) -> None
     (folder / "records.yaml").unlink()
     for old, new in ((", writes: feedback", ""), (", needs: [feedback]", "")):
         spoil(folder, "lifecycle.yaml", old, new)
+    spoil(folder, "sla.yaml", "{record: [contact, feedback]}, ", "")
     text = (folder / "notices.yaml").read_text(encoding="utf-8")
     kept = [line for line in text.splitlines() if "ticket.new_fault_found" not in line]
     (folder / "notices.yaml").write_text("\n".join(kept) + "\n", encoding="utf-8")
