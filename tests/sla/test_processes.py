@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
-from deploy.local.children import kill
+from deploy.local.children import end, kill
 from tests.sla.stage import Stage, ticket_event
 from tests.waiting import wait_for
 
@@ -95,6 +97,20 @@ def test_a_replica_killed_while_it_fires_leaves_nothing_unsaid(stage):
     for number, key, _ in {(each.number, each.key, each.id) for each in stage.told if each.clock == "response"}:
         ids[number, key] += 1
     assert {ids[number, "sla.breached"] for number in numbers(300)} == {1}
+
+
+def test_a_replica_told_to_end_has_given_its_shards_back_when_it_is_gone(stage, mongodb_uri):
+    """H11: a rolling restart makes nobody wait for leases to run out."""
+    first = stage.worker()
+    with MongoClient[dict[str, Any]](mongodb_uri.uri) as client:
+        leases = client[f"{mongodb_uri.prefix}_sla"]["leases"]
+
+        def holders() -> set[str]:
+            return {row["holder"] for row in leases.find({}) if "holder" in row}
+
+        wait_for(lambda: len(holders()) == 1 and "" not in holders(), 30, "the first replica to hold the shards")
+        end(first)
+        assert holders() == {""}
 
 
 def test_servers_say_once_that_no_worker_takes_the_steps_and_once_more_when_one_does(stage):
