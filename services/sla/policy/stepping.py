@@ -96,9 +96,11 @@ def _thresholds(turn: Turn, clock: Clock) -> Clock:
         if step.place in clock.taken or (step.follows and clock.status is not Status.BREACHED):
             continue
         at = instant_of(step, clock, turn.facts, turn.rules)
-        if at is None or (clock.paused_since is not None and clock.status is Status.PAUSED and at > clock.paused_since):
+        if at is None:
             continue
         told = at if step.page else turn.told_from(at)
+        if clock.status is Status.PAUSED and clock.paused_since is not None and told > clock.paused_since:
+            continue
         if told > turn.now:
             turn.wait(told)
             continue
