@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Protocol
 
-from services.kernel.clock import Clock
-from services.kernel.errors import Missing, Refused
+from services.kernel.errors import Refused
 from services.profile.watch import WatchRules
-from services.watch import policy, wording
-from services.watch.handlers import Entries, Rules, changed, settled
-from services.watch.model import (
-    FINDING_TASKS,
-    About,
-    Contact,
-    Entry,
-    Finding,
-    FindingTask,
-    Inspection,
-    Notice,
-    Outage,
-    TaskState,
-    Who,
-    shelf_of,
-)
+from services.watch import policy
+from services.watch.handlers import settled
+from services.watch.logbook import Logbook
+from services.watch.model import Contact, Entry, Notice, Outage, Who, shelf_of
+from services.watch.shelves import Person as Person
 
 CHANNELS = ("agents", "web", "ivr")
-SOURCES = ("monitoring", "patrol")
 MOST_SHOWN = 100
 _MOST_NOTES = 10_000
-_RECENT_TURNS = 500
-
-
-class Saying(Protocol):
-    """Says what an entry still owes and marks it; it never fails, for what it cannot say now the relay says later."""
-
-    def __call__(self, entry: Entry) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A verified caller."""
-
-    id: str
-    roles: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +29,8 @@ class State:
     notices: Sequence[Entry]
 
 
-class Desk:
-    """Commands and queries."""
-
-    def __init__(self, entries: Entries, rules: Rules, clock: Clock, named: wording.Named, say: Saying) -> None:
-        self._entries = entries
-        self._rules = rules
-        self._clock = clock
-        self._named = named
-        self._say = say
+class Desk(Logbook):
+    """Outage mode, who is owed a call after it, notices to the public; how the desk stands; and the logbook."""
 
     def state(self, profile: str) -> State:
         """The desk as it stands now."""
@@ -166,131 +129,7 @@ class Desk:
         gone = replace(about, state="withdrawn", ended_at=now)
         return self._save(seen, gone, "watch.notice_ended", by, now)
 
-    def log_finding(self, person: Person, profile: str, finding: Finding, key: str) -> Entry:
-        """An entry of a watcher; an abnormal one opens its tasks and is told to the shift leader at once (H4)."""
-        name, rules = self._ruled(profile)
-        by, now = Who(person.id, policy.role_of(rules.findings.logged_by, person.roles)), self._clock.now()
-        if finding.source not in SOURCES:
-            raise policy.refusal("source", "来源为 monitoring 或 patrol", f"the source is one of {', '.join(SOURCES)}")
-        if finding.at > now:
-            raise policy.refusal("found_at", "发现时间不能在将来", "it cannot have been found in the future")
-        checked = replace(
-            finding,
-            system=policy.text(finding.system, "system", most=200),
-            what=policy.text(finding.what, "what"),
-            by=by,
-            tell=rules.findings.tell,
-            tasks=tuple(FindingTask(task) for task in FINDING_TASKS) if finding.abnormal else (),
-        )
-        entry = self._fresh(name, "finding", key, person, checked)
-        return self._add(entry, "watch.finding" if finding.abnormal else "", by, now)
-
-    def set_task(self, person: Person, key: str, task: str, state: str, note: str) -> Entry:
-        """Somebody of the watch takes one of the finding's tasks, or has done it (H4)."""
-        seen = self._one(key, Finding)
-        rules, now = self._ruled(seen.profile)[1], self._clock.now()
-        by = Who(person.id, policy.role_of((*rules.findings.logged_by, rules.findings.tell), person.roles))
-        written = policy.text(note, "note", needed=False)
-        if state not in ("taken", "done"):
-            raise policy.refusal("state", "状态为 taken 或 done", "the state is taken or done")
-
-        chosen: TaskState = "done" if state == "done" else "taken"
-
-        def step(entry: Entry) -> Entry:
-            assert isinstance(entry.about, Finding)  # noqa: S101
-            return entry.now(policy.with_task(entry.about, task, chosen, by, written, now))
-
-        return self._change(key, step)
-
-    def record(self, person: Person, profile: str, schedule: str, key: str, abnormal: bool, note: str) -> Entry:
-        """A turn of a schedule was done, in time or late, by those named or whoever is told of a missed one (H5, H11).
-
-        Without `key`: the newest turn of the schedule that has opened and nobody recorded.
-        """
-        (name, _), now = self._ruled(profile), self._clock.now()
-        if not key:
-            found = self._entries.listed(shelf_of("inspection", name), _RECENT_TURNS)
-            turns = [e for e in found if isinstance(e.about, Inspection) and e.about.schedule == schedule]
-            # The one to come is laid out, too: without another it is refused with its time.
-            turns.sort(key=lambda entry: entry.about.at > now)
-            turns = [entry for entry in turns if entry.about.open]
-            if not turns:
-                raise Missing(f'No turn of "{schedule}" is open; list the inspections to see which there are.')
-            key = turns[0].id
-        seen = self._one(key, Inspection)
-        about = seen.about
-        assert isinstance(about, Inspection)  # noqa: S101
-        role = "" if person.id in about.persons else policy.role_of(about.tell, person.roles)
-        written = policy.text(note, "note", needed=abnormal)
-        done = policy.recorded(about, Who(person.id, role), abnormal, written, now)
-        if done.state == "late":
-            return self._save(seen, done, "watch.recorded_late", Who(person.id, role), now)
-        return self._save(seen, done, "", Who(person.id, role), now)
-
-    def listed(self, kind: str, profile: str, limit: int, before: str, *, open_only: bool = False) -> Sequence[Entry]:
-        """Entries of a profile, newest first; open ones oldest first."""
-        shelf = shelf_of(kind, self._ruled(profile)[0])
-        return self._page(shelf, limit, before, open_only=open_only)
-
     def contacts(self, outage: str, limit: int, before: str = "") -> Sequence[Entry]:
         """Contacts of an outage (H8, H9)."""
         self._one(outage, Outage)
         return self._page(shelf_of("contact", outage), limit, before)
-
-    def end_of(self, kind: str, profile: str, instant: datetime) -> str:
-        """The place on the shelf behind everything before the instant."""
-        return f"{shelf_of(kind, self._ruled(profile)[0])}{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"
-
-    def read(self, key: str, noun: type[About]) -> Entry:
-        """One entry of a kind; Missing when there is none."""
-        return self._one(key, noun)
-
-    def _page(self, shelf: str, limit: int, token: str, *, open_only: bool = False) -> Sequence[Entry]:
-        if token and not token.startswith(shelf):
-            raise policy.refusal("page_token", "翻页标记无效", "take the page token of the page before")
-        return (self._entries.living if open_only else self._entries.listed)(shelf, limit, token)
-
-    def _ruled(self, profile: str) -> tuple[str, WatchRules]:
-        rules = self._rules(profile)
-        if rules is None:
-            raise Missing(f'The desk "{profile}" keeps no watch; give its profile the facet watch.')
-        return self._rules.name(profile), rules
-
-    def _living(self, kind: str, profile: str) -> Entry | None:
-        return next(iter(self._entries.living(shelf_of(kind, profile), 1)), None)
-
-    def _one(self, key: str, noun: type[About]) -> Entry:
-        found = self._entries.load([key]).get(key)
-        if found is None or not isinstance(found.about, noun):
-            raise Missing(f'There is no {noun.kind} "{key[:120]}"; list them to see which there are.')
-        return found
-
-    def _fresh(self, profile: str, kind: str, key: str, person: Person, about: About) -> Entry:
-        """Its id comes from who asks and the key of the asking: asked again it is met again."""
-        return Entry(
-            self._named(f"{person.id}/{policy.text(key, 'idempotency_key', most=200)}", kind, profile, 0),
-            profile,
-            about,
-        )
-
-    def _add(self, entry: Entry, key: str, by: Who, now: datetime) -> Entry:
-        if key:
-            entry = entry.with_word(wording.word_about(entry, key, by, now, self._named), owed=True)
-        if self._entries.add_new([entry], now):
-            return self._entries.load([entry.id])[entry.id]
-        self._say(entry)
-        return entry
-
-    def _save(self, seen: Entry, about: About, key: str, by: Who, now: datetime) -> Entry:
-        new = seen.now(about)
-        if key:
-            new = new.with_word(wording.word_about(new, key, by, now, self._named), owed=True)
-        if not self._entries.swap(seen, new, now):
-            raise Refused("It has changed in the meantime; load it again.", code="stale")
-        self._say(new)
-        return new
-
-    def _change(self, key: str, change: Callable[[Entry], Entry]) -> Entry:
-        new = changed(self._entries, key, change, self._clock.now())
-        assert new is not None  # noqa: S101 - it was read just before, and nothing is ever removed
-        return new
