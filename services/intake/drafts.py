@@ -94,7 +94,9 @@ def set_field(draft: RequestDraft, name: str, value: str) -> None:
 
 
 def from_outside(draft: RequestDraft, profile: Profile) -> None:
-    """Takes out what only the desk may say: flags, whose request it came of, that it was answered, another time."""
+    """Takes out what only the desk may say: flags, whose request it came of, that it was answered, another time, and a
+    type that no form offers, such as an emergency, which would call people out."""
+    _offered_only(draft, profile)
     own = {"major", "entered_at", PROPOSED, *(flag.key for flag in profile.flags)}
     own.update(field.name for field in profile.catalogue.fields if field.for_desk)
     # Names are compared as they will be once clean: " major" is "major" then.
@@ -102,6 +104,13 @@ def from_outside(draft: RequestDraft, profile: Profile) -> None:
         del draft.fields[name]
     for name in ("contact_id", "recorder", "backfilled", "received_at", "origin"):
         draft.ClearField(name)  # type: ignore[arg-type]
+
+
+def _offered_only(draft: RequestDraft, profile: Profile) -> None:
+    field, text = profile.catalogue.by_name.get("type"), clean(draft.type)
+    key = profile.catalogue.key_of(field, text) if field and text else text
+    if any(kind.key == key and not kind.offered for kind in profile.types):
+        draft.ClearField("type")
 
 
 def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> RequestDraft:
@@ -118,6 +127,7 @@ def normalised(given: RequestDraft, lookups: Lookups, said_at: datetime) -> Requ
     complete(draft.requester, lookups)
     if draft.channel in FREE_TEXT:
         _read_lines(draft, profile)
+        _offered_only(draft, profile)
     catalogue = profile.catalogue
     _to_keys(draft, catalogue)
     asked = "type" in catalogue.by_name and catalogue.by_name["type"].required
