@@ -10,7 +10,7 @@ from services.contracts.deskstream.v1 import sla_pb2
 from services.runtime.message import Said, event_id
 from services.sla.handlers import RulesFor, Utterance
 from services.sla.hearing import Causes
-from services.sla.model import Clock, Effect, Facts, Recalculation, Rules, Timeline
+from services.sla.model import Clock, Effect, Facts, Recalculation, Rules, Threshold, Timeline
 from services.sla.policy.escalating import ladder_of, repeats_in
 from services.sla.policy.stepping import threshold_of
 from services.sla.words import actor_of, optional, pause_of
@@ -52,7 +52,7 @@ def said(timeline: Timeline, effect: Effect, rules: Rules, cause: str = "") -> S
 
 def asked(timeline: Timeline, effect: Effect, rules: Rules, cause: str = "") -> Iterator[Said]:
     """What a step wants done to the ticket: dispatch hears it and does it under its own rules, once by the id (D13)."""
-    step = threshold_of(effect.clock, effect.step, rules)
+    step = _step(timeline, effect, rules)
     for ask in step.asks if step is not None else ():
         action, _, target = ask.partition(":")
         yield Said(
@@ -88,7 +88,7 @@ def _sla_event(timeline: Timeline, effect: Effect, rules: Rules) -> sla_pb2.SlaE
         at=stamp(effect.at),
         revision=timeline.revision,
     )
-    if effect.kind in ("warned", "passed") and (step := threshold_of(effect.clock, effect.step, rules)) is not None:
+    if effect.kind in ("warned", "passed") and (step := _step(timeline, effect, rules)) is not None:
         event.fraction = step.fraction or 0.0
         event.notify.extend(step.roles)
         event.page = step.page
@@ -101,6 +101,14 @@ def _sla_event(timeline: Timeline, effect: Effect, rules: Rules) -> sla_pb2.SlaE
     elif effect.kind == "recalculated" and effect.step < len(timeline.facts.recalculations):
         event.recalculation.CopyFrom(_recalculation(timeline, timeline.facts.recalculations[effect.step], rules))
     return event
+
+
+def _step(timeline: Timeline, effect: Effect, rules: Rules) -> Threshold | None:
+    """The step that was taken, by the policy that judged its clock: another may lie under the ticket since (D18)."""
+    clock = timeline.clock(effect.clock, effect.cycle, effect.generation)
+    if clock is not None and clock.policy not in ("", rules.version):
+        rules = rules.other(clock.policy) or rules
+    return threshold_of(effect.clock, effect.step, rules)
 
 
 def _escalation_event(timeline: Timeline, effect: Effect, rules: Rules) -> sla_pb2.EscalationEvent:
