@@ -20,7 +20,7 @@ from services.kernel.ticket import ticket_number
 from services.runtime import telemetry
 from services.runtime.message import Said, event_id
 from services.sla.audit_row import Post
-from services.sla.handlers import SHARDS, RulesFor
+from services.sla.handlers import SHARDS, RulesFor, readable
 from services.sla.model import Timeline
 from services.sla.policy.overdue import Finding, missed
 from services.sla.words import stamp
@@ -130,16 +130,16 @@ class Auditor:
         now = self._now()
         found = {number: due for due, number in self._store.due(range(SHARDS), now - BOUND, MOST)}
         again = [number for number in self._suspects if number not in found][:PAGE]
-        self._check(self._store.read(again).values(), now, found)
+        self._check(readable(self._store, again, _unreadable) if again else (), now, found)
         began = self._monotonic()
         # A walk at every round that is only to confirm something would take the database's time from the engine.
         ends = began + BUDGET if began >= self._walked + EVERY - 1 else began
         while self._monotonic() < ends:
             self._walked = began
             page = self._walk.page(now)
-            timelines = self._store.read(page)
+            timelines = readable(self._store, page, _unreadable)
             self._walk.on(bool(timelines))
-            self._check(timelines.values(), now, found)
+            self._check(timelines, now, found)
             if self._walk.done:
                 break
         return found
@@ -153,7 +153,7 @@ class Auditor:
                 rules = self._rules_for(timeline.facts.newest.profile, timeline.facts.policy)
                 finding = missed(timeline, rules, now, BOUND)
             except (DeskstreamError, ValueError, LookupError, ArithmeticError) as trouble:
-                _log.error("clocks_unreadable", ticket=timeline.number, exc_info=trouble)
+                _unreadable(timeline.number, trouble)
                 continue
             if finding is not None:
                 found.setdefault(timeline.number, finding.due)
@@ -188,6 +188,10 @@ class Auditor:
     def _now(self) -> datetime:
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _unreadable(number: str, trouble: Exception) -> None:
+    _log.error("clocks_unreadable", ticket=number, exc_info=trouble)
 
 
 _REMEDY = (

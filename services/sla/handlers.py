@@ -26,6 +26,12 @@ RulesFor = Callable[[str, str], Rules]
 """Profile name and version -> its rules; Missing when there is no such profile."""
 
 
+class Readable(Protocol):
+    """Where timelines are read."""
+
+    def read(self, numbers: Collection[str]) -> Mapping[str, Timeline]: ...
+
+
 class Clocks(Protocol):
     """Where timelines are kept, one document per ticket, changed by compare-and-set on the revision."""
 
@@ -128,7 +134,7 @@ def fire(
         return []
     store.owe(cause, numbers, now)
     after: list[Timeline] = []
-    for timeline in _readable(store, numbers, stuck):
+    for timeline in readable(store, numbers, stuck):
         if timeline.next_due is None or timeline.next_due > now:
             continue
         try:
@@ -145,7 +151,7 @@ def fire(
     return [each for each in said if each.effects]
 
 
-def _readable(store: Clocks, numbers: Sequence[str], stuck: Stuck | None) -> list[Timeline]:
+def readable(store: Readable, numbers: Sequence[str], stuck: Stuck | None) -> list[Timeline]:
     """The tickets among these whose documents can be read; one that somebody spoilt holds up none of the others."""
     try:
         return list(store.read(numbers).values())
@@ -156,7 +162,7 @@ def _readable(store: Clocks, numbers: Sequence[str], stuck: Stuck | None) -> lis
             stuck(numbers[0], trouble)
             return []
     half = len(numbers) // 2
-    return [*_readable(store, numbers[:half], stuck), *_readable(store, numbers[half:], stuck)]
+    return [*readable(store, numbers[:half], stuck), *readable(store, numbers[half:], stuck)]
 
 
 def say_again(
@@ -164,7 +170,7 @@ def say_again(
 ) -> list[Utterance]:
     """What the journal's entries brought about, for whoever finds them unsettled; `stuck` as for `fire`."""
     numbers = sorted({number for _, noted in entries for number in noted})
-    known = {each.number: each for each in _readable(store, numbers, stuck)} if numbers else {}
+    known = {each.number: each for each in readable(store, numbers, stuck)} if numbers else {}
     said = [_because(known[number], {cause}) for cause, noted in entries for number in noted if number in known]
     return [each for each in said if each.effects]
 

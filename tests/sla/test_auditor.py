@@ -16,6 +16,7 @@ from services.sla.audit_row import Post, Posts
 from services.sla.auditor import BOUND, EVERY, SOONER, TERM, Auditor, Walk
 from services.sla.handlers import SHARDS, fire, hear
 from services.sla.policy.overdue import missed
+from services.sla.storage import MongoClocks
 from tests.sla.world import FAULT, Shelf, at, later, live, news, rules
 
 T0 = at("2025-03-03 09:00")
@@ -177,6 +178,19 @@ def test_a_step_hidden_until_after_its_time_is_told_and_taken_late(world):
     kinds = [each.kind for each in world.store.read([NUMBER])[NUMBER].effects]
     assert kinds == ["armed", "warned", "breached", "raised"]
     assert world.alarms()[-1][0] is True
+
+
+@pytest.mark.real
+def test_a_spoilt_document_keeps_the_auditor_from_none_of_the_others(mongodb_uri, open_database):
+    database = open_database(mongodb_uri)
+    world = World(MongoClocks(database), Posts(database))
+    world.arm(NUMBER, "DS20250303-000002")
+    hidden = {"$set": {"r": 2}, "$unset": {"next_due": 1}}
+    database["timelines"].update_one({"_id": NUMBER}, hidden)
+    database["timelines"].update_one({"_id": "DS20250303-000002"}, {"$set": {"facts": None}})
+    world.pass_(4 * 60)
+    assert [NUMBER in numbers for _, _, numbers in world.alarms()] == [True]
+    assert world.store.read([NUMBER])[NUMBER].next_due == T0 + 24 * M
 
 
 def test_two_servers_say_it_once_and_the_second_takes_over_from_one_that_died(world):
