@@ -59,7 +59,8 @@ def test_a_document_of_the_release_before_is_read_and_judged_on(mongodb_uri, ope
     newest = {"number": number, "version": 1, "profile": "generic_desk", "profile_version": "0+old", "grade": "general",
               "ended": False, "cycle": 0, "updated_at": T0}  # fmt: skip
     clock = {"name": "fix", "cycle": 0, "generation": 0, "grade": "general", "calendar": "always", "started_at": T0,
-             "warned": 1, "known_at": T0, "limit_seconds": 3600, "due_at": T0 + 60 * M, "status": "RUNNING"}  # fmt: skip
+             "warned": 1, "known_at": T0, "limit_seconds": 3600, "due_at": T0 + 60 * M,
+             "status": "RUNNING"}  # fmt: skip
     database["timelines"].insert_one(
         {
             "_id": number,
