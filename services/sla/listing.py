@@ -12,6 +12,7 @@ from pymongo.database import Database
 from services.contracts.deskstream.v1.sla_pb2 import TicketBrief
 from services.runtime.mongo import Row, available
 from services.sla.model import Clock, Rules, Status, Timeline
+from services.sla.policy.pauses import remaining
 from services.sla.storage import timeline_of
 
 _UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -121,8 +122,7 @@ def _at_risk(clock: Clock, rules: Rules, now: datetime) -> bool:
     """A warning of it was told, or most of its time has passed."""
     if clock.taken:
         return True
-    left = rules.calendar(clock.calendar).between(now, clock.due_at)
-    return left < clock.limit_seconds * (1 - AT_RISK_FROM)
+    return remaining(clock, rules, now) < clock.limit_seconds * (1 - AT_RISK_FROM)
 
 
 def within_page(holders: Collection[Holder], after: str, team: str, assignee: str, size: int) -> Sequence[Holder]:
