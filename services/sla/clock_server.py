@@ -13,7 +13,7 @@ from services.contracts.deskstream.v1 import clocks_pb2 as pb
 from services.contracts.deskstream.v1 import clocks_pb2_grpc as rpc
 from services.contracts.deskstream.v1 import sla_pb2
 from services.kernel.clock import Clock
-from services.kernel.errors import Missing, Refused, Unavailable
+from services.kernel.errors import Refused, Unavailable
 from services.profile.differences import fields_changed
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
@@ -24,7 +24,7 @@ from services.sla.model import Clock as TicketClock
 from services.sla.model import Effect, Facts, Recalculation, Rules, Timeline
 from services.sla.policy.holding import MAY_RECALCULATE, changes, hold, let_go, recalculated
 from services.sla.policy.steps import judge
-from services.sla.reading import READERS, STAFF, nameless
+from services.sla.reading import READERS, STAFF, is_about, nameless, readable
 from services.sla.rulebook import Book
 from services.sla.stream import say_all
 from services.sla.words import brief_of, pause_of, stamp, state_of
@@ -46,7 +46,7 @@ class Books(Protocol):
     """Policy versions that were ever in force here."""
 
     def book(self, profile: str, version: str = "") -> Book:
-        """That version, with "" the one in force. Raises Missing."""
+        """That version, with "" the one in force. Raises kernel Missing."""
         ...
 
 
@@ -76,7 +76,11 @@ class Servicer(rpc.ClockServiceServicer):
         page = within_page(holders, request.page_token, request.team, request.assignee, size + 1)
         kept = self._store.read([each.number for each in page[:size]])
         return pb.ListOpenResponse(
-            tickets=[self._open(kept[each.number], now) for each in page[:size] if each.number in kept],
+            tickets=[
+                self._open(kept[each.number], now)
+                for each in page[:size]
+                if each.number in kept and not is_about(brief_of(kept[each.number]), caller())
+            ],
             next_page_token=page[size - 1].number if len(page) > size else "",
         )
 
@@ -159,7 +163,13 @@ class Servicer(rpc.ClockServiceServicer):
         )
 
     def _amend(self, number: str, change: Change, now: datetime, cause: str) -> Amended:
-        done = amend(self._store, self._rules_for, number, change, now, cause)
+        person = caller()
+
+        def allowed(before: Timeline, rules: Rules) -> tuple[Facts, tuple[Effect, ...]]:
+            readable(before, number, person)
+            return change(before, rules)
+
+        done = amend(self._store, self._rules_for, number, allowed, now, cause)
         try:
             self._publish(self._said(done))
             self._store.settle([cause])
@@ -191,8 +201,8 @@ class Servicer(rpc.ClockServiceServicer):
 
     def _read(self, number: str) -> Timeline:
         found = self._store.read([number]).get(number)
-        if found is None:
-            raise Missing(f'No clocks are kept for ticket "{number}".')
+        readable(found, number, caller())
+        assert found is not None  # noqa: S101 - nobody may read what is not there
         return found
 
     def _now(self) -> datetime:

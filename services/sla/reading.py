@@ -26,13 +26,18 @@ def readable(timeline: Timeline | None, number: str, person: Principal) -> bool:
     if timeline is None:
         raise Missing(f'No clocks are kept for ticket "{number}".')
     brief = brief_of(timeline)
-    if brief.accused and brief.accused in (person.id, person.name):
+    if is_about(brief, person):
         raise Missing(f'No clocks are kept for ticket "{number}".')
     if person.has(*_INSIDE):
         return True
     if not person.id or brief.requester.id != person.id:
         raise Missing(f'No clocks are kept for ticket "{number}".')
     return False
+
+
+def is_about(brief: pb.TicketBrief, person: Principal) -> bool:
+    """Whether it is a complaint about the caller, who is told nothing of it (C28)."""
+    return bool(brief.accused) and brief.accused in (person.id, person.name)
 
 
 def nameless(brief: pb.TicketBrief) -> pb.TicketBrief:

@@ -16,7 +16,7 @@ from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk
 from services.sla.policy.previewing import preview
-from services.sla.reading import READERS, nameless, readable
+from services.sla.reading import READERS, is_about, nameless, readable
 from services.sla.stream import say_all
 from services.sla.words import (
     brief_of,
@@ -94,6 +94,7 @@ class Servicer(rpc.SlaServiceServicer):
                     remaining_seconds=left,
                 )
                 for timeline, clock, left in items
+                if not is_about(brief_of(timeline), caller())
             ]
         )
 

@@ -300,6 +300,10 @@ def test_requesters_see_the_clocks_of_their_own_ticket_only_and_without_the_desk
     about = SlaServiceStub(desk.channel("engineer", person="zhao.liu"))
     asked.number = "DS20250303-000002"
     assert refusal(lambda: about.GetClocks(asked))[0] is grpc.StatusCode.NOT_FOUND
+    theirs = ClockServiceStub(desk.channel("engineer", person="zhao.liu"))
+    held = pb.PauseClockRequest(number=asked.number, clock="fix", reason="customer")
+    assert refusal(lambda: theirs.PauseClock(held))[0] is grpc.StatusCode.NOT_FOUND
+    assert [each.ticket.number for each in theirs.ListOpen(pb.ListOpenRequest()).tickets] == [NUMBER]
 
 
 def test_two_versions_of_a_policy_are_compared_field_by_field(desk):
