@@ -10,7 +10,8 @@ from typing import NamedTuple
 from services.profile.clocks import ClockRule
 from services.sla.model import Clock, Cycle, Facts, Rules, Status
 from services.sla.policy import commitments
-from services.sla.policy.eras import RECALCULATED, Era, eras_of, laid_anew
+from services.sla.policy.endings import Ends, Part, parts
+from services.sla.policy.eras import Era, eras_of, laid_anew
 from services.sla.policy.occasions import Stretch
 from services.sla.policy.pauses import bounded, joined, resting, rests_of, within
 from services.sla.policy.runs import Run, runs
@@ -45,15 +46,6 @@ def derive(facts: Facts, rules: Rules, before: Mapping[Key, Clock], now: datetim
     if facts.commitments:
         clocks.extend(commitments.clocks_of(facts, before, now))
     return tuple(clocks)
-
-
-class _Part(NamedTuple):
-    """A piece of a run whose time began at one instant."""
-
-    start: datetime
-    version: int
-    reset: datetime | None
-    """When its time was begun anew; None for the last one."""
 
 
 class _Begun(NamedTuple):
@@ -109,7 +101,7 @@ class _Judgement:
                 known_at = max(known_at, min(missed))
             if rests is None:
                 rests = self._rests(rule, cycle)
-            for part in _parts(run, start, over):
+            for part in parts(run, start, over):
                 self._of_part(rule, cycle, run, part, over, known_at, rests, places)
 
     def _of_part(
@@ -117,7 +109,7 @@ class _Judgement:
         rule: ClockRule,
         cycle: Cycle,
         run: Run,
-        part: _Part,
+        part: Part,
         over: datetime | None,
         known_at: datetime,
         rests: list[Stretch],
@@ -133,16 +125,8 @@ class _Judgement:
             place = places.get(part.version, 0)
             places[part.version] = place + 1
             since = terms.since or run.since
-            ends = _Ends(
-                stop=stop if part.reset is None else None,
-                over=over,
-                cancelled=run.cancelled if part.reset is None else None,
-                superseded=spans[index + 1].since
-                if index + 1 < len(spans)
-                else (run.until if not part.reset else None),
-                reset=part.reset,
-                recalculated=self._era.until,
-            )
+            superseded = spans[index + 1].since if index + 1 < len(spans) else run.until
+            ends = Ends(stop, over, run.cancelled, superseded, part.reset, self._era.until)
             generation = part.version * _PLACES + self._era.place * _PLACES_OF_ERA + place
             begun_at = max(known_at, part.start)
             known = max(begun_at, since) if since else begun_at
@@ -156,7 +140,7 @@ class _Judgement:
                 self._made.append(clock)
 
     def _clock(
-        self, rule: ClockRule, cycle: Cycle, begun: _Begun, terms: Terms, ends: _Ends, rests: list[Stretch]
+        self, rule: ClockRule, cycle: Cycle, begun: _Begun, terms: Terms, ends: Ends, rests: list[Stretch]
     ) -> Clock:
         start, known_at, generation, late, since = begun
         earlier = self._before.get((rule.name, cycle.number, generation))
@@ -233,59 +217,6 @@ class _Judgement:
                 last = era.until if era.place < self._era.place else None
                 found.extend(within(rests, era.since, last))
         return joined(found)
-
-
-class _Ends(NamedTuple):
-    """What may end a generation of a clock."""
-
-    stop: datetime | None
-    over: datetime | None
-    cancelled: datetime | None
-    superseded: datetime | None
-    reset: datetime | None
-    recalculated: datetime | None
-
-    @property
-    def first(self) -> datetime | None:
-        """The first of them."""
-        found: datetime | None = None
-        for each in self:
-            if each is not None and (found is None or each < found):
-                found = each
-        return found
-
-    def standing(self, first: datetime | None, due: datetime, now: datetime) -> tuple[Status, str]:
-        """Status and note; `first` is what ends it. A limit is kept up to and including its last instant."""
-        if first is None:
-            return (Status.BREACHED if due <= now else Status.RUNNING), ""
-        if self.superseded == first:
-            note = "superseded"
-        elif self.stop == first:
-            return (Status.MET if first <= due else Status.MET_LATE), ""
-        elif self.over == first:
-            note = "ended"
-        elif self.cancelled == first:
-            note = "cancelled"
-        else:
-            note = "reset" if self.reset == first else RECALCULATED
-        return (Status.BREACHED if due <= first else Status.CANCELLED), note
-
-
-def _parts(run: Run, start: datetime, over: datetime | None) -> list[_Part]:
-    """The run, cut where its time was begun anew; a run that goes on after it was taken up again has the last cut."""
-    version = run.version
-    if not run.resets:
-        return [_Part(start, version, None)]
-    found: list[_Part] = []
-    # What ends the ticket ends its resets, too: a note on a closed one begins nothing.
-    for reset, at in run.resets:
-        if over is not None and at >= over:
-            break
-        if run.since is None or at > run.since:
-            found.append(_Part(start, version, at))
-        start, version = max(start, at), reset or version
-    found.append(_Part(start, version, None))
-    return found
 
 
 def _ending(facts: Facts, cycle: Cycle) -> datetime | None:
