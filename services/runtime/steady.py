@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from pymongo.database import Database
 
@@ -23,6 +24,14 @@ Ask = Callable[[], datetime | None]
 """The server's time; None when it does not tell. Raises Unavailable while it does not answer."""
 
 
+class _Anchor(NamedTuple):
+    """Instant and monotonic moment that belong together, and what is still to be made good; changed as one."""
+
+    at: datetime
+    moment: float
+    owed: timedelta
+
+
 class SteadyClock:
     """`kernel.clock.Clock` on the server's time: an anchor plus what the monotonic clock has counted since (D23, H11).
 
@@ -38,10 +47,7 @@ class SteadyClock:
     ) -> None:
         self._ask = ask
         self._monotonic = monotonic
-        self._anchored = monotonic()
-        self._anchor = wall()
-        self._owed = timedelta()
-        """What is still to be made good since the anchor."""
+        self._anchor = _Anchor(wall(), monotonic(), timedelta())
         self._followed = False
         self._untold = False
 
@@ -66,7 +72,7 @@ class SteadyClock:
             difference, tries = again, tries + 1
         moment = self._monotonic()
         if self._followed and abs(difference) <= SMALL:
-            self._anchor, self._anchored, self._owed = self._at(moment), moment, difference
+            self._anchor = _Anchor(self._at(moment), moment, difference)
             return
         if self._followed:
             _log.warning("clock_moved", seconds=difference.total_seconds())
@@ -76,13 +82,15 @@ class SteadyClock:
                 seconds=difference.total_seconds(),
                 remedy="This process follows the database's clock; set the machine's by NTP.",
             )
-        self._anchor, self._anchored, self._owed = self._at(moment) + difference, moment, timedelta()
+        self._anchor = _Anchor(self._at(moment) + difference, moment, timedelta())
         self._followed = True
 
     def _at(self, moment: float) -> datetime:
-        elapsed = moment - self._anchored
+        anchor = self._anchor
+        # Another thread may have laid a newer anchor since the moment was read.
+        elapsed = max(moment - anchor.moment, 0.0)
         most = timedelta(seconds=elapsed * RATE)
-        return self._anchor + timedelta(seconds=elapsed) + max(-most, min(self._owed, most))
+        return anchor.at + timedelta(seconds=elapsed) + max(-most, min(anchor.owed, most))
 
     def _difference(self) -> timedelta | None:
         """The server's time less ours; nothing when ours lies within what the way of the answer leaves open."""
