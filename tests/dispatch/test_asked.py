@@ -23,7 +23,7 @@ NUMBER = "DS20250610-000001"
 
 def wish(action: str, target: str = "", cause: str = "wish-1", grade: str = "P2", **more: Any) -> Heard:
     """sla.asked of the clock resolve at 200%."""
-    words = {"number": NUMBER, "clock": "resolve", "step": "200%", "at": wire.stamp(LATER)} | more
+    words: dict[str, Any] = {"number": NUMBER, "clock": "resolve", "step": "200%", "at": wire.stamp(LATER)} | more
     return heard(sla_pb2.SlaAsked(action=action, target=target, grade=grade, **words), "sla.asked", cause)
 
 

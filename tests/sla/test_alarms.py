@@ -11,11 +11,10 @@ import pytest
 
 from services.kernel.errors import Refused
 from services.profile.clocks import ServiceLevels
-from services.sla.handlers import Utterance, acknowledge, fire, hear
+from services.sla.handlers import acknowledge, fire, hear
 from services.sla.model import Moment, News, Rules
 from services.sla.policy.steps import acknowledge as acknowledged
-from services.sla.stream import say_all
-from tests.sla.world import ALWAYS, OFFICE, T0, M, at, later, live, news, said
+from tests.sla.world import ALWAYS, OFFICE, T0, M, at, later, live, news, said, spoken
 
 NUMBER = "DS20250303-000001"
 MAJOR: dict[str, Any] = {
@@ -87,7 +86,7 @@ def test_an_alarm_is_told_in_quiet_hours_by_every_way():
     rules = by(quiet={"grades": ["general"], "calendar": "office"})
     night = at("2025-03-04 02:00")
     ticket = told(rules, [OPENED, version(2, night, "major")])
-    [raised] = [each for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules) if "raised" in each.key]
+    [raised] = [each for each in spoken(ticket, rules) if "raised" in each.key]
     assert (raised.key, raised.body.role, raised.body.alarm, raised.body.page, raised.body.label_en) == (
         "escalation.raised",
         "project_manager",

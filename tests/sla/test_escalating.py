@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.profile.clocks import ServiceLevels
-from services.sla.handlers import Utterance, fire, hear
+from services.sla.handlers import fire, hear
 from services.sla.model import Rules
 from services.sla.policy.escalating import MOST_REPEATS
 from services.sla.policy.steps import acknowledge
-from services.sla.stream import say_all
-from tests.sla.world import ALWAYS, OFFICE, T0, M, Shelf, at, clock, later, live, news, regraded, said
+from tests.sla.world import ALWAYS, OFFICE, T0, M, Shelf, at, clock, later, live, news, regraded, said, spoken
 
 CHAIN = ("team_leader", "desk_manager", "operations_manager")
 
@@ -102,7 +101,7 @@ def test_a_rung_is_told_again_until_the_next_has_it_and_the_last_until_it_acknow
         ("repeated", "desk_manager", 60),
         ("repeated", "desk_manager", 70),
     ]
-    ids = [each.id for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules)]
+    ids = [each.id for each in spoken(ticket, rules)]
     assert len(set(ids)) == len(ids)
     now = T0 + 76 * M
     ticket = acknowledge(ticket, "response", 0, "li", {"desk_manager"}, "I take it.", rules, now, "ack")
@@ -112,7 +111,7 @@ def test_a_rung_is_told_again_until_the_next_has_it_and_the_last_until_it_acknow
 def test_a_repetition_says_which_rung_and_how_often():
     rules = by(chain=CHAIN[:2], repeat="10m")
     ticket = watched(rules, 50)
-    told = [each.body for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules)]
+    told = [each.body for each in spoken(ticket, rules)]
     again = [(each.role, each.rung, each.repeats) for each in told if getattr(each, "repeats", 0)]
     assert again == [("team_leader", 0, 1), ("team_leader", 0, 2), ("desk_manager", 1, 1)]
 
@@ -144,7 +143,7 @@ def test_of_the_repetitions_nobody_could_tell_in_time_one_is_told():
     assert calls(later(ticket, T0 + 120 * M, rules))[2:] == [("repeated", "team_leader", 120)]
 
 
-QUIET = {"quiet": {"grades": ["general"], "calendar": "office"}}
+QUIET: dict[str, Any] = {"quiet": {"grades": ["general"], "calendar": "office"}}
 
 
 def test_a_breach_in_the_night_is_told_then_and_escalates_in_the_morning():

@@ -6,11 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from services.profile.clocks import ServiceLevels
-from services.sla.handlers import Utterance
 from services.sla.model import Effect, Hold, Moment, News, Recalculation, Rules, Timeline
 from services.sla.policy.steps import judge
-from services.sla.stream import say_all
-from tests.sla.world import ALWAYS, OFFICE, T0, M, clock, later, live, news
+from tests.sla.world import ALWAYS, OFFICE, T0, M, clock, later, live, news, spoken
 
 
 def by(limit: int = 60, version: str = "1", **more: Any) -> Rules:
@@ -73,11 +71,11 @@ def test_a_pause_is_told_with_who_and_why_or_without_when_the_ticket_waits():
     """D16: sla.paused names the hold; sla.resumed when it ended."""
     rules = by()
     ticket = later(held(live(version(1, 0), now=T0, by=rules), rules, 10, until=40), T0 + 40 * M, rules)
-    bodies = {each.key: each.body for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules)}
+    bodies = {each.key: each.body for each in spoken(ticket, rules)}
     assert (bodies["sla.paused"].pause.by, bodies["sla.paused"].pause.reason) == ("li.wei", "customer")
     assert bodies["sla.resumed"].pause.hold_id == "h1"
     waiting = live(version(2, 20, "waiting"), now=T0 + 20 * M, by=rules, before=live(version(1, 0), now=T0, by=rules))
-    [said] = say_all([Utterance(waiting, waiting.effects[-1:])], lambda *_: rules)
+    [said] = spoken(waiting, rules, waiting.effects[-1:])
     assert (said.key, said.body.pause.clock, said.body.pause.by) == ("sla.paused", "resolve", "")
 
 
@@ -109,9 +107,7 @@ def test_a_recalculation_is_told_with_each_clock_before_and_after():
     old, new = by(60), by(30, "2")
     both(old, new)
     ticket = laid(live(version(1, 0), now=T0, by=old), new, 10)
-    said = next(
-        each for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: new) if each.key == "sla.recalculated"
-    )
+    said = next(each for each in spoken(ticket, new) if each.key == "sla.recalculated")
     told = said.body.recalculation
     assert (told.by, told.reason, told.old_version, told.new_version) == ("sun.ning", "a new contract", "1", "2")
     assert [(each.before.limit_seconds, each.after.limit_seconds) for each in told.changes] == [(3600, 1800)]
@@ -124,8 +120,8 @@ def test_a_step_said_again_under_another_policy_asks_what_it_asked():
     new = by(30, "2", steps=[{"at": "90%", "do": {"reassign_role": "supervisor"}}])
     both(old, new)
     ticket = later(live(version(1, 0), now=T0, by=old), T0 + 8 * M, old)
-    before = list(say_all([Utterance(ticket, ticket.effects)], lambda *_: old))
+    before = list(spoken(ticket, old))
     ticket = laid(ticket, new, 10)
-    again = {each.id: each for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: new)}
+    again = {each.id: each for each in spoken(ticket, new)}
     [wish] = [each for each in before if each.key == "sla.asked"]
     assert again[wish.id].body.action == "raise_grade" == wish.body.action

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from services.profile.clocks import ServiceLevels
-from services.sla.handlers import Utterance
 from services.sla.model import Rules
 from services.sla.policy.stepping import next_step, steps_of
 from services.sla.policy.steps import judge
-from services.sla.stream import say_all
-from tests.sla.world import ALWAYS, OFFICE, T0, M, at, clock, later, live, news, regraded, said
+from tests.sla.world import ALWAYS, OFFICE, T0, M, at, clock, later, live, news, regraded, said, spoken
 
 STEPS: tuple[dict[str, Any], ...] = (
     {"at": "50%", "do": {"notify": ["team_leader"]}},
@@ -138,17 +136,15 @@ def test_what_a_step_asks_is_said_beside_it_under_an_id_of_its_own():
     """D13: raise the grade, reassign; said again it has the same id."""
     rules = by(*STEPS)
     ticket = later(live(opened(), now=T0, by=rules), T0 + 120 * M, rules)
-    wishes = [
-        each for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules) if each.key == "sla.asked"
-    ]
+    wishes = [each for each in spoken(ticket, rules) if each.key == "sla.asked"]
     assert [(each.body.action, each.body.target, each.body.step, each.body.grade) for each in wishes] == [
         ("raise_grade", "", "200%", "general"),
         ("reassign_role", "team_leader", "200%", "general"),
     ]
-    again = [each.id for each in say_all([Utterance(ticket, ticket.effects)], lambda *_: rules)]
+    again = [each.id for each in spoken(ticket, rules)]
     assert len(set(again)) == len(again)
     assert {each.id for each in wishes} <= set(again)
-    passed = next(each for each in say_all([Utterance(ticket, ticket.effects[-1:])], lambda *_: rules))
+    passed = next(each for each in spoken(ticket, rules, ticket.effects[-1:]))
     assert (passed.key, passed.body.step, list(passed.body.asks)) == (
         "sla.passed",
         "200%",
@@ -156,7 +152,7 @@ def test_what_a_step_asks_is_said_beside_it_under_an_id_of_its_own():
     )
 
 
-QUIET = {"escalation": {"quiet": {"grades": ["general"], "calendar": "office"}}}
+QUIET: dict[str, Any] = {"escalation": {"quiet": {"grades": ["general"], "calendar": "office"}}}
 
 
 @pytest.mark.parametrize(("grade", "told_at"), [("general", "2025-03-04 09:00"), ("critical", "2025-03-03 23:36")])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
-from services.sla.handlers import shard_of
+from services.sla.handlers import Utterance, shard_of
 from services.sla.listing import Holder, holder_of
-from services.sla.model import Facts, News, Regrade, Rules, Timeline
+from services.sla.model import Effect, Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
 from services.sla.policy.promising import places_of
 from services.sla.policy.steps import judge
+from services.sla.stream import say_all
 
 H = 3600
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -102,6 +104,12 @@ def live(*heard, now, by=GENERIC, before: Timeline | None = None) -> Timeline:
 def later(before: Timeline, now, by=GENERIC) -> Timeline:
     """Time passes and nothing is heard."""
     return judge(before, before.facts, by, now, f"timer/{now}")
+
+
+def spoken(timeline: Timeline, by: Rules = GENERIC, effects: Sequence[Effect] | None = None) -> list[Any]:
+    """The messages of a ticket's effects, as the stream has them; all of them unless some are named."""
+    chosen = timeline.effects if effects is None else tuple(effects)
+    return list(say_all([Utterance(timeline, chosen)], lambda *_: by))
 
 
 class Shelf:
