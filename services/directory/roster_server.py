@@ -169,6 +169,7 @@ class RosterServicer(stubs.RosterServiceServicer):
         leads = who.has(*_PRIVATE) and who.id in loaded.lookups.people
         return request_of(request, leads or who.id in (request.person, request.other))
 
+
 def _substitute_of(candidate: Candidate) -> pb.Substitute:
     """A candidate as it is shown; addresses stay where they are."""
     return pb.Substitute(
