@@ -46,7 +46,8 @@ def supposed(settings: Settings, folder: Path, first: str, last: str, profile: s
     book = Rulebook(
         load_all(settings.policy_dir, settings.profile_names, settings.default_profile), MongoBooks(database)
     )
-    wanted = profile or candidate.name
+    wanted, rules = profile or candidate.name, rules_of(candidate)
+    unkept = rules.choices - book(wanted).choices
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -54,7 +55,7 @@ def supposed(settings: Settings, folder: Path, first: str, last: str, profile: s
         found = what_if(
             _of(MongoListing(database), span, wanted),
             book,
-            rules_of(candidate),
+            rules,
             _now(settings),
             lambda judged: bar.update(task, completed=judged),
         )
@@ -62,6 +63,12 @@ def supposed(settings: Settings, folder: Path, first: str, last: str, profile: s
         typer.echo(json.dumps({"profile": wanted, "from": first, "to": last, **asdict(found)}, ensure_ascii=False))
     else:
         tell(found, wanted, first, last, Console(soft_wrap=True))
+    if unkept:
+        fields = ", ".join(sorted(unkept))
+        typer.echo(
+            f"Of these tickets no answers were kept to: {fields}; what clocks ask of them counts as not given.",
+            err=True,
+        )
     return found
 
 
