@@ -28,10 +28,19 @@ def say_all(utterances: Iterable[Utterance], rules_for: RulesFor, causes: Causes
     for timeline, effects in utterances:
         rules = rules_for(timeline.facts.newest.profile, timeline.facts.policy)
         for effect in effects:
+            if _is_void(timeline, effect):
+                continue
             cause = causes.get((timeline.number, effect.cause), effect.cause)
             yield said(timeline, effect, rules, cause)
             if effect.kind in ("warned", "passed"):
                 yield from asked(timeline, effect, rules, cause)
+
+
+def _is_void(timeline: Timeline, effect: Effect) -> bool:
+    """Whether the time it is about was begun anew before anybody could hear of it: nothing is left to tell (D19)."""
+    if not effect.clock or effect.kind in _CLIMBING:
+        return False
+    return timeline.clock(effect.clock, effect.cycle, effect.generation) is None
 
 
 def said(timeline: Timeline, effect: Effect, rules: Rules, cause: str = "") -> Said:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 
+from services.sla.handlers import Utterance
 from services.sla.model import Status
+from services.sla.stream import say_all
 from tests.sla.tales import Tale, looked, of_name, shown, written
 from tests.sla.world import live
 
@@ -89,6 +91,19 @@ def test_word_to_the_customer_begins_the_time_of_silence_anew():
     tale.tell(100, record="told_customer")
     ticket = looked(tale.facts, written(WORD), at=110)
     assert shown(ticket, "word") == [("RUNNING", 100, 220)]
+
+
+def test_a_warning_of_silence_left_unsaid_is_void_once_there_was_word():
+    """D19: what a crash left in the journal is about a time that was begun anew since."""
+    tale = Tale()
+    tale.tell(0, "opened")
+    by = written(WORD)
+    ticket = looked(tale.facts, by, at=100)
+    tale.tell(110, record="told_customer")
+    ticket = looked(tale.facts, by, at=110, before=ticket)
+    assert [each.kind for each in ticket.effects] == ["armed", "warned", "armed"]
+    said = say_all([Utterance(ticket, ticket.effects)], lambda profile, version: by)
+    assert [each.key for each in said] == ["sla.armed", "sla.armed"]
 
 
 def test_silence_that_was_a_breach_stays_one_after_the_word_that_came_late():
