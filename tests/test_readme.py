@@ -217,5 +217,7 @@ def test_the_examples_run_as_they_stand_one_door_after_the_other(clone: tuple[Pa
     reports = run(["bash", "-c", shell("kpis.csv")], clone)
     assert '"definitionVersion":"completion/1"' in reports
     assert "generic_desk" in run(["bash", "-c", shell("policy dry-run")], clone)
+    supposed = run(["bash", "-c", shell("what-if")], clone)
+    assert all(word in supposed for word in ('"dueAt":"2026-11-23T', "generic_desk", " 0 differ"))
     assert "draft" in run(["bash", "-c", shell("roster make")], clone)
     assert "branch_desk" in run(["bash", "-c", shell("branch_desk")], clone)

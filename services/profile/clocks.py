@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -152,6 +152,7 @@ class ClockRule(Facet):
     name: Name
     label: Label
     family: Family = "other"
+    """Of a clock that is called after a family, that family."""
     start: OccasionText
     """What starts it. A milestone starts it once in a cycle; an event starts it anew whenever it has stopped."""
     stop: OccasionText
@@ -177,6 +178,13 @@ class ClockRule(Facet):
     only_if_breached: Name | None = None
     """Exists only once the named clock of the ticket was breached (D5); starts at this rule's own start."""
     source: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _called_after_a_family(cls, told: Any) -> Any:
+        if isinstance(told, dict) and "family" not in told and told.get("name") in get_args(Family):
+            return {**told, "family": told["name"]}
+        return told
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> ClockRule:

@@ -37,7 +37,7 @@ class Promises(Clocks, Protocol):
     """Timelines, found by the promises on them as well."""
 
     def promising(self, place: str, limit: int) -> Sequence[Timeline]:
-        """Tickets with a promise at such a place (see `promising.places_of`)."""
+        """Tickets with a promise at such a place (see `Facts.promised`)."""
         ...
 
 
@@ -152,7 +152,7 @@ class Desk:
             for each in timeline.facts.commitments
             if (not owner or each.owner == owner)
             and (not wanted.kind or each.kind == wanted.kind)
-            and (not wanted.open or promising.is_open(each))
+            and (not wanted.open or each.open)
             and (wanted.first is None or each.due_at >= wanted.first)
             and (wanted.until is None or each.due_at < wanted.until)
         ]
@@ -210,7 +210,7 @@ def _of(amended: Amended, commitment_id: str, cause: str) -> Done:
 
 
 def _check_open(commitment: Commitment, now: datetime) -> None:
-    if not promising.is_open(commitment):
+    if not commitment.open:
         word = status_of(commitment, now)
         raise Refused(f"This promise is {word}; nothing is left to change in it.", code="conflict")
 

@@ -31,7 +31,6 @@ from services.sla.model import (
     TakenBack,
     Timeline,
 )
-from services.sla.policy.promising import places_of
 
 ALIAS = "sla"
 _UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
@@ -183,7 +182,7 @@ def _row(timeline: Timeline, by: str) -> Row:
     if overdue := timeline.overdue:
         row["overdue"] = overdue
     if facts.commitments:
-        row["promised"] = places_of(facts)
+        row["promised"] = facts.promised
     if timeline.idle:
         row["idle"] = True
     return row

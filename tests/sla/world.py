@@ -13,7 +13,6 @@ from services.sla.handlers import Utterance, shard_of
 from services.sla.listing import Holder, holder_of
 from services.sla.model import Effect, Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
-from services.sla.policy.promising import places_of
 from services.sla.policy.steps import judge
 from services.sla.stream import say_all
 
@@ -150,7 +149,7 @@ class Shelf:
         ]
 
     def promising(self, place: str, limit: int) -> Sequence[Timeline]:
-        return [each for each in self.kept.values() if place in places_of(each.facts)][:limit]
+        return [each for each in self.kept.values() if place in each.facts.promised][:limit]
 
     def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
         self.journal[cause] = (tuple(numbers), at)

@@ -169,21 +169,6 @@ def check_may_change(commitment: Commitment, facts: Facts, caller: Caller, rules
     )
 
 
-def is_open(commitment: Commitment) -> bool:
-    """Whether it has still to be kept, overdue or not."""
-    return commitment.kept_at is None and commitment.closed_at is None
-
-
-def places_of(facts: Facts) -> list[str]:
-    """Under which words a ticket is found by its promises: owner and kind, once more for those that are open."""
-    places: set[str] = set()
-    for each in facts.commitments:
-        places |= {f"owner/{each.owner}", f"kind/{each.kind}"}
-        if is_open(each):
-            places |= {f"open/owner/{each.owner}", f"open/kind/{each.kind}"}
-    return sorted(places)
-
-
 def _length(words: str, kind: CommitmentKind, rules: Rules, now: datetime) -> Due:
     span = parse_span(words)
     assert isinstance(span, Span)  # noqa: S101 - the pattern let nothing else through
