@@ -30,7 +30,7 @@ from services.sla.hearing import news_of
 from services.sla.rulebook import Rulebook
 from services.sla.storage import MongoClocks
 from tests.profile.folders import copied
-from tests.sla.stage import ticket_event
+from tests.sla.stage import ticket_body
 
 pytestmark = pytest.mark.real
 PROFILE = "it_callcentre_levels"
@@ -82,7 +82,7 @@ def door(mongodb_uri: Any, amqp_uri: str, tmp_path: Path) -> Iterator[Door]:
     running = serve([compose.server(settings)], settings, Verifier.from_file(settings.token_public_key))
     store = MongoClocks(connect("sla", settings))
     book = Rulebook(load_all(settings.policy_dir, PROFILE))
-    event = ticket_event(NUMBER, 1, T0, received=T0).body
+    event = ticket_body(NUMBER, 1, T0, received=T0)
     event.ticket.profile_version = book(PROFILE).version
     event.ticket.requester.CopyFrom(common_pb2.Requester(id="kunde", name="Kunde"))
     hear(store, book, [news_of(event)], T0)
@@ -117,7 +117,8 @@ def test_what_is_overdue_is_listed_and_acknowledged_over_http(door: Door) -> Non
     """D14, D19, D20: lists of families come with commas."""
     fire(door.store, door.book, [NUMBER], T0 + 31 * M, "timer/1")
     leader = door.of("wang.fang", "team_leader")
-    found = door.http.get("/api/v1/at-risk", params={"clocks": "response,plan", "families": "progress,plan"}, headers=leader).json()
+    asked = {"clocks": "response,plan", "families": "progress,plan"}
+    found = door.http.get("/api/v1/at-risk", params=asked, headers=leader).json()
     assert {each["clock"]["clock"] for each in found["items"]} == {"response"}
     taken = door.http.post(f"/api/v1/escalations/{NUMBER}/response/0/acknowledgement", json={}, headers=leader)
     assert taken.json()["escalation"]["acknowledged"] is True

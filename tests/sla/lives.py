@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
@@ -91,12 +91,8 @@ def lives(draw: st.DrawFn) -> Life:
             case 7:
                 tale.tell(minute, record="told")
             case 8:
-                tale.tell(
-                    minute,
-                    "marked",
-                    by="system",
-                    **draw(st.sampled_from([{"raises": ["major"]}, {"drops": ["major"]}])),
-                )
+                flags: dict[str, Any] = draw(st.sampled_from([{"raises": ["major"]}, {"drops": ["major"]}]))
+                tale.tell(minute, "marked", by="system", **flags)
             case 9:
                 tale.tell(minute, "reopened", by="system", reopened=True)
             case 10:

@@ -33,8 +33,8 @@ class Told(NamedTuple):
     body: Any
 
 
-def ticket_event(number: str, version: int, at: datetime, **milestones: datetime) -> Said:
-    """ticket.opened or ticket.updated of a level II system defect."""
+def ticket_body(number: str, version: int, at: datetime, **milestones: datetime) -> ticket_pb2.TicketEvent:
+    """What ticket.opened or ticket.updated says of a level II system defect."""
     ticket = ticket_pb2.Ticket(
         number=number,
         version=version,
@@ -49,8 +49,17 @@ def ticket_event(number: str, version: int, at: datetime, **milestones: datetime
     for name, reached in milestones.items():
         ticket.milestones[name].CopyFrom(stamp(reached))
     event = "opened" if version == 1 else "updated"
-    body = ticket_pb2.TicketEvent(event=event, at=stamp(at), ticket=ticket)
-    return Said(f"ticket.{event}", body, event_id(f"{number}/{version}", f"ticket.{event}", number), subject=number)
+    return ticket_pb2.TicketEvent(event=event, at=stamp(at), ticket=ticket)
+
+
+def ticket_event(
+    number: str, version: int, at: datetime, *, profile_version: str = "1", **milestones: datetime
+) -> Said:
+    """The same as a message."""
+    body = ticket_body(number, version, at, **milestones)
+    body.ticket.profile_version = profile_version
+    key = f"ticket.{body.event}"
+    return Said(key, body, event_id(f"{number}/{version}", key, number), subject=number)
 
 
 class Stage:

@@ -2,111 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import grpc
 import pytest
 
 from services.contracts.deskstream.v1 import clocks_pb2 as pb
-from services.contracts.deskstream.v1 import common_pb2, sla_pb2
-from services.contracts.deskstream.v1.clocks_pb2_grpc import ClockServiceStub, add_ClockServiceServicer_to_server
-from services.contracts.deskstream.v1.sla_pb2_grpc import SlaServiceStub, add_SlaServiceServicer_to_server
-from services.kernel.clock import FixedClock
-from services.kernel.errors import Missing, Unavailable
-from services.profile.clocks import Pausing, ServiceLevels
-from services.runtime.calls import channel
-from services.runtime.identity import Principal, Signer, Verifier, make_keys
-from services.runtime.rpc import Service, serve
-from services.runtime.settings import Settings
-from services.sla import clock_server, server
-from services.sla.handlers import fire, hear, say_again
-from services.sla.rulebook import Book
-from tests.sla.world import GENERIC, Shelf, ShelfListing, at, clock, news, rules
-
-T0 = at("2025-03-03 09:00")
-M = timedelta(minutes=1)
-NUMBER = "DS20250303-000001"
-PAUSING = {"allowed": True, "roles": ("engineer",), "reasons": ({"key": "customer", "label": {"zh": "等待客户", "en": "Waiting"}},), "longest": "4h"}  # fmt: skip # noqa: E501
-FIX = clock("fix", "received", "resolved", {"default": 120}, pausable=True, calendar="office")
-RESPONSE = clock("response", "received", "responded", {"default": 10})
-SILENT = clock("silent", "received", "resolved", {"default": 60}, family="progress")
-OLD = replace(rules(RESPONSE, FIX, SILENT), version="1", levels=ServiceLevels(pause=Pausing.model_validate(PAUSING)))
-NEW = replace(
-    rules(RESPONSE, clock("fix", "received", "resolved", {"default": 30}, pausable=True, calendar="office"), SILENT),
-    version="2",
-    levels=OLD.levels,
-)
-object.__setattr__(OLD, "other", {"2": NEW}.get)
-object.__setattr__(NEW, "other", {"1": OLD}.get)
-
-
-class Books:
-    """Two versions; the second is in force."""
-
-    def __init__(self, in_force: str = "2") -> None:
-        self.in_force = in_force
-
-    def __call__(self, profile: str, version: str = "") -> object:
-        if profile == "plain_desk":
-            return GENERIC
-        return {"1": OLD, "2": NEW}[version or self.in_force]
-
-    def book(self, profile: str, version: str = "") -> Book:
-        texts = {
-            "1": {"sla": {"clocks": [{"name": "fix", "limit": {"default": "2h"}}]}},
-            "2": {"sla": {"clocks": [{"name": "fix", "limit": {"default": "30m"}}]}},
-        }
-        if (version or self.in_force) not in texts:
-            raise Missing("That was never in force here.")
-        return Book(profile, version or self.in_force, json.dumps(texts[version or self.in_force]))
-
-
-class Desk:
-    """Both services of clocks on a shelf, and what they published."""
-
-    def __init__(self, folder) -> None:
-        make_keys(folder)
-        self.signer = Signer.from_file(folder / "token.jwk")
-        self.book, self.store, self.clock, self.said = Books(), Shelf(), FixedClock(T0), []
-        self.away = False
-        listing = ShelfListing(self.store)
-        clocks = clock_server.Servicer(self.store, listing, self.book, self.book, self.clock, self._publish)
-        plain = server.Servicer(self.store, self.book, self.clock, self._publish)
-        services = [
-            Service(add_ClockServiceServicer_to_server, clocks, clock_server.NAME, clock_server.ALLOW),
-            Service(add_SlaServiceServicer_to_server, plain, server.NAME, server.ALLOW),
-        ]
-        settings = Settings.model_validate({"grpc_bind": "127.0.0.1:0"})
-        self.server = serve(services, settings, Verifier.from_file(folder / "token.pub.jwk"))
-        self.hear(NUMBER)
-
-    def hear(self, number: str, received: datetime = T0, **more) -> None:
-        team, assignee, requester = more.pop("team", "desk"), more.pop("assignee", ""), more.pop("requester", "kunde")
-        brief = sla_pb2.TicketBrief(
-            number=number,
-            team=team,
-            assignee=assignee,
-            requester=common_pb2.Requester(id=requester, name="Kunde", email="kunde@example.org"),
-            accused=more.pop("accused", ""),
-        )
-        milestones = more.pop("m", {"received": received})
-        version = more.pop("version", 1)
-        story = news(version, received, number=number, m=milestones, brief=brief.SerializeToString(), team=team, **more)
-        hear(self.store, self.book, [story], self.clock.at)
-
-    def _publish(self, said) -> None:
-        if self.away:
-            raise Unavailable("The broker is away.")
-        self.said.extend(said)
-
-    def channel(self, *roles: str, person: str = "li.wei"):
-        who = Principal(person, person, frozenset(roles), frozenset(), "")
-        return channel(f"127.0.0.1:{self.server.port}", self.signer.sign(who, timedelta(hours=1)))
-
-    def stub(self, *roles: str) -> ClockServiceStub:
-        return ClockServiceStub(self.channel(*roles))
+from services.contracts.deskstream.v1 import sla_pb2
+from services.contracts.deskstream.v1.clocks_pb2_grpc import ClockServiceStub
+from services.contracts.deskstream.v1.sla_pb2_grpc import SlaServiceStub
+from services.sla.handlers import fire, say_again
+from tests.sla.clock_desk import NUMBER, T0, Desk, M, named, refusal
 
 
 @pytest.fixture
@@ -114,16 +20,6 @@ def desk(tmp_path):
     built = Desk(tmp_path)
     yield built
     built.server.stop(0)
-
-
-def refusal(call) -> tuple[grpc.StatusCode, str]:
-    with pytest.raises(grpc.RpcError) as refused:
-        call()
-    return refused.value.code(), refused.value.details()
-
-
-def named(states, name: str) -> sla_pb2.ClockState:
-    return next(each for each in states if each.clock == name)
 
 
 def test_a_pause_is_refused_where_the_policy_says_nothing_of_pauses(desk):

@@ -67,9 +67,8 @@ class Operator:
         """The ticket's versions, heard at once and said on the stream with what came of them."""
         events = []
         for place, milestones in enumerate(versions, 1):
-            event = ticket_event(number, place, max(milestones.values()), **milestones)
-            event.body.ticket.profile_version = self.version
-            events.append(event)
+            when = max(milestones.values())
+            events.append(ticket_event(number, place, when, profile_version=self.version, **milestones))
         heard = [
             Heard(
                 each.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from services.sla.model import Commitment, Effect
 from services.sla.policy.commitments import NAME
 from services.sla.policy.holding import hold, let_go, recalculated
 from services.sla.stream import say_all
-from tests.sla.stage import ticket_event
+from tests.sla.stage import ticket_body
 from tests.sla.world import Shelf, at, clock, rules
 
 T0 = at("2025-03-03 09:00")
@@ -47,10 +48,10 @@ class Story:
 
     def __init__(self) -> None:
         self.store = Shelf()
-        self.log: list[tuple[str, object]] = []
+        self.log: list[tuple[str, Any]] = []
 
     def hear(self, version: int, when, **milestones) -> None:
-        event = ticket_event(NUMBER, version, when, **milestones).body
+        event = ticket_body(NUMBER, version, when, **milestones)
         self.log.append(("ticket", event))
         self._say(hear(self.store, rules_for, [news_of(event)], when))
 
@@ -137,6 +138,7 @@ def test_the_log_read_in_any_order_gives_the_clocks_that_are_kept(tale, seed):
     tale(story)
     [kept] = story.store.kept.values()
     facts = story.told(seed).facts(())
+    assert facts is not None
     assert compared(facts, kept, rules_for("", facts.policy), T0 + 60 * M) == []
 
 
@@ -153,8 +155,9 @@ def test_clocks_that_never_heard_a_version_are_told_of_once_it_is_not_young_any_
     story = Story()
     story.hear(1, T0, received=T0)
     [kept] = story.store.kept.values()
-    story.log.append(("ticket", ticket_event(NUMBER, 2, T0 + M, received=T0).body))
+    story.log.append(("ticket", ticket_body(NUMBER, 2, T0 + M, received=T0)))
     facts = story.told(0).facts(())
+    assert facts is not None
     assert compared(facts, kept, OLD, T0 + M) == []
     [sentence] = compared(facts, kept, OLD, T0 + 9 * M)
     assert "version 2" in sentence

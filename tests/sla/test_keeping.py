@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ BY = written(FIX, pause={"allowed": True, "roles": ["team_leader"]}, version="2"
 
 
 def a_full_life() -> Tale:
-    tale = Tale(policy="1", **{"fields.site": "north", "customer": "gc.qin.lan"})
+    traits: dict[str, Any] = {"fields.site": "north", "customer": "gc.qin.lan"}
+    tale = Tale(policy="1", **traits)
     tale.tell(0, "opened", by="system", state="open", team="desk")
     tale.tell(10, state="waiting", raises=["major", "risky"], record="contact")
     tale.tell(40, state="open", promised=T0 + 300 * M)

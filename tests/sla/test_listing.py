@@ -93,4 +93,5 @@ def test_a_ticket_stands_by_how_much_of_its_time_has_passed_though_nobody_has_lo
     number = tell(shelf, 1)
     found = standing_of(shelf.kept[number], UNWARNED, T0 + minutes * M)
     assert (found.word, found.breaches) == (word, breaches)
+    assert found.next is not None
     assert (found.age, found.next.status) == (minutes * M, Status.RUNNING)

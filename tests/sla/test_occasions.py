@@ -45,6 +45,7 @@ def test_a_word_heard_late_shifts_no_generation_of_the_clock_it_starts():
     for news in tale.story:
         if news is not early:
             ticket = live(news, now=news.updated_at, by=by, before=ticket)
+    assert ticket is not None
     ticket = looked(ticket.facts, by, at=90, before=ticket)
     told = [each.key for each in ticket.effects if each.clock == "reply"]
     assert [key.split("/")[0] for key in told] == ["warned", "breached"]
@@ -175,4 +176,5 @@ def test_a_reopened_ticket_keeps_the_runs_of_its_first_life():
     ticket = None
     for news in story:
         ticket = live(news, now=tale.story[-1].updated_at, by=written(REPLY), before=ticket)
+    assert ticket is not None
     assert shown(ticket, "reply") == [("MET", 10, 40), ("RUNNING", 510, 540)]

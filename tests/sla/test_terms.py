@@ -25,14 +25,15 @@ def test_the_first_row_that_fits_gives_the_limit_and_a_grade_it_leaves_out_has_t
         {"when": {"flow": ["change"]}, "limit": {"critical": "10m"}},
     ]
     by = written({**FIX, "limits": rows})
-    for traits, grade, minutes in (
+    cases: tuple[tuple[dict[str, Any], str, int], ...] = (
         ({}, "general", 240),
         ({"customer": "bank"}, "general", 120),
         ({"customer": "bank"}, "urgent", 60),
         ({"customer": "bank"}, "critical", 30),
         ({"flow": "change"}, "general", 240),
         ({"flow": "change"}, "critical", 10),
-    ):
+    )
+    for traits, grade, minutes in cases:
         tale = Tale(**traits)
         tale.tell(0, "opened", grade=grade)
         assert shown(looked(tale.facts, by, at=0), "fix") == [("RUNNING", 0, minutes)], (traits, grade)
