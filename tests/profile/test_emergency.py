@@ -164,7 +164,7 @@ SPOILT = {
         "records_emergency.yaml",
         "types: [emergency]",
         "types: [disaster]",
-        "records[16].types[0]",
+        "records[18].types[0]",
         "disaster",
     ),
     "flow twice": (
