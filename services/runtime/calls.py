@@ -7,7 +7,9 @@ from typing import Any
 
 import grpc
 
+from services.kernel.errors import Unavailable
 from services.runtime import telemetry
+from services.runtime.settings import Settings
 
 DEADLINE = 10.0
 """Seconds a unary call may take when the caller does not say."""
@@ -46,3 +48,14 @@ class _Dress(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor
 def channel(address: str, token: str = "", *, deadline: float = DEADLINE) -> grpc.Channel:
     """A channel to a service; the token is sent with every call."""
     return grpc.intercept_channel(grpc.insecure_channel(address, options=_OPTIONS), _Dress(token, deadline))
+
+
+def own_token(settings: Settings) -> str:
+    """The installation's own token, for a command whose caller has not signed in. Raises Unavailable without one."""
+    try:
+        return settings.service_token.read_text(encoding="utf-8").strip()
+    except OSError:
+        raise Unavailable(
+            f"There is no token in {settings.service_token}; sign in and set DESKSTREAM_TOKEN, "
+            "or name the installation's own by DESKSTREAM_SERVICE_TOKEN."
+        ) from None

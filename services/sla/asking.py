@@ -16,8 +16,8 @@ from rich.table import Table
 from services.contracts.deskstream.v1 import clocks_pb2, sla_pb2
 from services.contracts.deskstream.v1.clocks_pb2_grpc import ClockServiceStub
 from services.contracts.deskstream.v1.sla_pb2_grpc import SlaServiceStub
-from services.kernel.errors import Refused, Unavailable
-from services.runtime.calls import channel
+from services.kernel.errors import Refused
+from services.runtime.calls import channel, own_token
 from services.runtime.settings import Settings
 
 _PAGE = 500
@@ -26,7 +26,7 @@ _PAGE = 500
 def asked(token: str, question: Callable[[Desk], None]) -> None:
     """Asks and prints; what the servers refuse is one sentence and ends with 1."""
     settings = Settings()
-    with channel(settings.target("sla"), token or _own_token(settings)) as line:
+    with channel(settings.target("sla"), token or own_token(settings)) as line:
         try:
             question(Desk(line, Console(soft_wrap=True)))
         except grpc.RpcError as error:
@@ -211,16 +211,6 @@ def _instant(text: str) -> Timestamp:
     told = Timestamp()
     told.FromDatetime(at)
     return told
-
-
-def _own_token(settings: Settings) -> str:
-    try:
-        return settings.service_token.read_text(encoding="utf-8").strip()
-    except OSError:
-        raise Unavailable(
-            f"There is no token in {settings.service_token}; sign in and set DESKSTREAM_TOKEN, "
-            "or name the installation's own by DESKSTREAM_SERVICE_TOKEN."
-        ) from None
 
 
 def _sentence(error: grpc.RpcError, settings: Settings) -> str:

@@ -56,7 +56,7 @@ def news_of(event: ticket_pb2.TicketEvent, choices: Collection[str] = ()) -> New
     ticket = event.ticket
     if not ticket.number or ticket.version < 1:
         raise Refused("A ticket event needs the ticket's number and a version from 1 up.", field="ticket.number")
-    updated = _instant(ticket.updated_at) if ticket.HasField("updated_at") else _instant(event.at)
+    updated = instant(ticket.updated_at) if ticket.HasField("updated_at") else instant(event.at)
     traits = {
         "type": ticket.type,
         "neutral_type": _TYPES.get(ticket.neutral_type, ""),
@@ -81,13 +81,13 @@ def news_of(event: ticket_pb2.TicketEvent, choices: Collection[str] = ()) -> New
         grade=ticket.grade,
         ended=ticket.phase in _ENDED,
         cycle=ticket.cycle,
-        milestones={name: _instant(at) for name, at in ticket.milestones.items()},
+        milestones={name: instant(at) for name, at in ticket.milestones.items()},
         updated_at=updated,
         traits={name: value for name, value in traits.items() if value},
-        regrade=Regrade(ticket.version, regrade.old, regrade.new, _instant(event.at)) if regrade else None,
+        regrade=Regrade(ticket.version, regrade.old, regrade.new, instant(event.at)) if regrade else None,
         taken_back=tuple(_taken_back(event)),
         team=ticket.team,
-        promised_at=_instant(ticket.promised_at) if ticket.HasField("promised_at") else None,
+        promised_at=instant(ticket.promised_at) if ticket.HasField("promised_at") else None,
         moment=_moment(event, updated),
         brief=_brief(ticket).SerializeToString(deterministic=True),
     )
@@ -99,7 +99,7 @@ def _moment(event: ticket_pb2.TicketEvent, updated: datetime) -> Moment:
     joined = event.action == "join"
     return Moment(
         version=ticket.version,
-        at=_instant(event.at) if event.HasField("at") else updated,
+        at=instant(event.at) if event.HasField("at") else updated,
         cycle=ticket.cycle,
         event=CONTACT_JOINED if joined else event.event,
         state=ticket.state,
@@ -107,7 +107,7 @@ def _moment(event: ticket_pb2.TicketEvent, updated: datetime) -> Moment:
         by="customer" if joined else _by(event.actor),
         record=next((each.new for each in event.changes if each.field == "record" and each.new), ""),
         flags=tuple(sorted(name for name, value in ticket.fields.items() if value == "true")),
-        promised_at=_instant(ticket.promised_at) if ticket.HasField("promised_at") else None,
+        promised_at=instant(ticket.promised_at) if ticket.HasField("promised_at") else None,
     )
 
 
@@ -129,7 +129,7 @@ def _taken_back(event: ticket_pb2.TicketEvent) -> Iterator[TakenBack]:
                 raise Refused(f'"{change.old}" is no instant; write it as ISO 8601.', field="changes") from error
             was = was.replace(microsecond=was.microsecond // 1000 * 1000)
             name = change.field.removeprefix(_MILESTONE)
-            yield TakenBack(event.ticket.version, event.ticket.cycle, name, was, _instant(event.at))
+            yield TakenBack(event.ticket.version, event.ticket.cycle, name, was, instant(event.at))
 
 
 def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
@@ -156,5 +156,6 @@ def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:
     )
 
 
-def _instant(at: Timestamp) -> datetime:
+def instant(at: Timestamp) -> datetime:
+    """In UTC, to the millisecond, as instants come back from the database."""
     return _EPOCH + timedelta(0, at.seconds, at.nanos // 1_000_000 * 1000)

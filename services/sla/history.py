@@ -6,10 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from services.contracts.deskstream.v1 import sla_pb2, ticket_pb2
-from services.sla.hearing import news_of
+from services.sla.hearing import instant, news_of
 from services.sla.model import Clock, Commitment, Facts, Hold, Recalculation, Rules, Status, Timeline
 from services.sla.policy.facts import learn
 from services.sla.policy.replay import replay
@@ -44,7 +42,7 @@ class Told:
                 self.holds[hold.id] = (rank, hold)
         if event.HasField("recalculation"):
             laid = event.recalculation
-            at = _instant(laid.at)
+            at = instant(laid.at)
             self.recalculations[at, laid.new_version] = Recalculation(
                 f"r{len(self.recalculations) + 1}", at, laid.by, laid.reason, laid.old_version, laid.new_version
             )
@@ -123,24 +121,24 @@ def _shown(value: object) -> str:
 
 
 def _hold(pause: sla_pb2.Pause, cycle: int) -> Hold:
-    until = _instant(pause.until) if pause.HasField("until") else None
-    return Hold(pause.hold_id, pause.clock, cycle, _instant(pause.since), pause.reason, pause.by, until)
+    until = instant(pause.until) if pause.HasField("until") else None
+    return Hold(pause.hold_id, pause.clock, cycle, instant(pause.since), pause.reason, pause.by, until)
 
 
 def _commitment(state: sla_pb2.ClockState) -> Commitment:
     told = state.commitment
-    stopped = _instant(state.stopped_at) if state.HasField("stopped_at") else None
-    kept = _instant(told.kept_at) if told.HasField("kept_at") else None
+    stopped = instant(state.stopped_at) if state.HasField("stopped_at") else None
+    kept = instant(told.kept_at) if told.HasField("kept_at") else None
     return Commitment(
         id=told.id,
         kind=told.kind,
         text=told.text,
         owner=told.owner,
         made_by=told.made_by,
-        made_at=_instant(told.made_at),
-        due_at=_instant(told.due_at),
+        made_at=instant(told.made_at),
+        due_at=instant(told.due_at),
         given=told.given,
-        remind_at=_instant(told.remind_at) if told.HasField("remind_at") else None,
+        remind_at=instant(told.remind_at) if told.HasField("remind_at") else None,
         cycle=state.cycle,
         kept_at=kept,
         replaced_by=told.replaced_by,
@@ -152,7 +150,3 @@ def _commitment(state: sla_pb2.ClockState) -> Commitment:
 
 def _seconds(at: datetime | None) -> float:
     return at.timestamp() if at is not None else float("inf")
-
-
-def _instant(at: Timestamp) -> datetime:
-    return _EPOCH + timedelta(0, at.seconds, at.nanos // 1_000_000 * 1000)

@@ -33,6 +33,7 @@ def test_a_promise_is_stored_with_due_time_and_a_reminder_before_it(store, due, 
     """D8, O4: reply in 2 h, by 17:00 today, within 3 working days."""
     made = desk(store).make(NUMBER, "reply", "We call you", due, "", LI, T0).commitment
     assert made.due_at == at(meant)
+    assert made.remind_at is not None
     assert made.made_at < made.remind_at < made.due_at
 
 

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import pika
 import typer
 from google.protobuf.message import DecodeError
-from pika.exceptions import AMQPError
 
 from services.dispatch.audit.chain import Break, canonical, unsealed, untold, verify
 from services.dispatch.audit.history import history_of
@@ -20,15 +17,12 @@ from services.dispatch.compose import desks_of, store
 from services.dispatch.entries import Record
 from services.kernel.errors import Missing, Unavailable
 from services.runtime.clock import clock_from
-from services.runtime.publisher import parameters
 from services.runtime.settings import Settings
-from services.runtime.tail import read_log
-from services.runtime.topology import LOG
+from services.runtime.tail import read_whole_log
 
 if TYPE_CHECKING:
     from services.dispatch.storage import MongoTickets
 
-_SILENCE = 10.0
 _UNDER_WAY = timedelta(minutes=1)
 """Events as young as this may be written and not yet said."""
 
@@ -98,27 +92,12 @@ def told(uri: str, first: str, last: str) -> Told:
 
 
 def _log(uri: str) -> Iterator[tuple[str, str, bytes]]:
-    mark = f"deskstream-audit/{uuid4().hex}"
     try:
-        connection = pika.BlockingConnection(parameters(uri))
-        try:
-            voice = connection.channel()
-            voice.confirm_delivery()
-            # By the default exchange: only the log gets it, no service hears it.
-            voice.basic_publish("", LOG, b"", pika.BasicProperties(message_id=mark), mandatory=True)
-        finally:
-            connection.close()
-    except (AMQPError, OSError) as error:
-        raise Unavailable(
-            f"The log of the stream cannot be read ({type(error).__name__}): check AMQP_URI and that a worker ran "
-            "once, or leave it out with --no-log."
-        ) from error
-    for heard in read_log(uri, "first", _SILENCE):
-        if heard.id == mark:
-            return
-        if heard.key.startswith("ticket."):
-            yield heard.subject, heard.id, heard.body
-    raise Unavailable("The log of the stream fell silent before its end: run it again, or leave it out with --no-log.")
+        for heard in read_whole_log(uri):
+            if heard.key.startswith("ticket."):
+                yield heard.subject, heard.id, heard.body
+    except Unavailable as why:
+        raise Unavailable(f"{why.message} Or leave the log out with --no-log.") from why
 
 
 def _print_history(settings: Settings, record: Record, language: str) -> None:

@@ -17,7 +17,7 @@ from services.dispatch.policy.rehearsing import Decided, Rehearsal, rehearse
 from services.dispatch.rehearsal.decisions import days
 from services.kernel.errors import Unavailable
 from services.profile.applying import load_beside
-from services.runtime.calls import channel
+from services.runtime.calls import channel, own_token
 from services.runtime.settings import Settings
 
 _MOST_RULES = 40
@@ -26,7 +26,7 @@ _NO_RULE = "(no rule matched)"
 
 def explanation(settings: Settings, number: str, language: str, token: str) -> str:
     """Why the ticket went where it is, in words. Raises Unavailable with the server's sentence when it is refused."""
-    with channel(settings.target("dispatch"), token or _own_token(settings)) as line:
+    with channel(settings.target("dispatch"), token or own_token(settings)) as line:
         try:
             request = dispatch_pb2.ExplainRequest(number=number, language=language)
             return DispatchServiceStub(line).Explain(request).text
@@ -39,7 +39,7 @@ def dry_run(settings: Settings, folder: Path, first: str, last: str, token: str,
     days(first, last)
     loaded = load_beside(folder, settings.policy_dir)
     desk = Desk(loaded.profile, loaded.version, loaded.roster)
-    with channel(settings.target("dispatch"), token or _own_token(settings)) as line:
+    with channel(settings.target("dispatch"), token or own_token(settings)) as line:
         found = rehearse(desk, _decisions(line, desk.name, first, last, settings))
     tell(found, desk, first, last, console)
     return found
@@ -86,16 +86,6 @@ def tell(found: Rehearsal, desk: Desk, first: str, last: str, console: Console) 
     for move in found.examples:
         table.add_row(move.number, move.team, move.rule or _NO_RULE, move.new_team, move.new_rule or _NO_RULE)
     console.print(table)
-
-
-def _own_token(settings: Settings) -> str:
-    try:
-        return settings.service_token.read_text(encoding="utf-8").strip()
-    except OSError:
-        raise Unavailable(
-            f"There is no token in {settings.service_token}; sign in and set DESKSTREAM_TOKEN, "
-            "or name the installation's own by DESKSTREAM_SERVICE_TOKEN."
-        ) from None
 
 
 def _sentence(error: grpc.RpcError, settings: Settings) -> str:
