@@ -108,6 +108,13 @@ DEFINITIONS: tuple[Definition, ...] = (
         "sum of the months' first-contact resolution rates / months with tickets",
     ),
     Definition(
+        "escalation_timeliness",
+        "升级工单处理及时率",
+        "Timeliness of escalated work orders",
+        "在承诺时间前答复客户的升级工单数 / 承诺时间在期内的升级工单数",
+        "escalated work orders answered by the promised time / escalated work orders promised for the period",
+    ),
+    Definition(
         "volume", "工单受理量", "Tickets received", "期内受理的工单数", "tickets received in the period", unit="count"
     ),
     Definition("contacts", "联络量", "Contacts", "期内记录的联络次数", "contacts recorded in the period", unit="count"),

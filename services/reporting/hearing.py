@@ -29,6 +29,9 @@ from services.reporting.model import (
 
 M = TypeVar("M", bound=Message)
 
+PROMISE = "commitment"
+"""Name of the clock of each promise (D8)."""
+
 # Any of these after a dispatch shows that its target took it on.
 _TAKEN_ON = ("accepted", "assigned", "started", "resolved", "completed")
 
@@ -115,6 +118,9 @@ def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:
     """Every clock that ended, and the one warned of. A first arming changes no figure: None."""
     outcomes: dict[str, ClockOutcome] = {}
     for clock in (*event.clocks, event.clock) if event.HasField("clock") else event.clocks:
+        if clock.clock == PROMISE and not clock.commitment.owner:
+            # Whose it is stands in the events about it, not where it is only listed.
+            continue
         outcome = clock_outcome(
             event.ticket_version,
             clock.status,
@@ -123,6 +129,8 @@ def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:
             micros(clock.due_at),
             micros(clock.stopped_at),
             clock.grade,
+            clock.commitment.owner,
+            clock.commitment.measure,
         )
         if outcome is not None:
             key = f"{clock.clock}/{clock.cycle}/{clock.generation}"

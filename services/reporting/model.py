@@ -18,6 +18,9 @@ MET, BREACHED, MET_LATE, CANCELLED = 3, 4, 5, 6
 REACHED, UNREACHABLE, CALLBACK_CANCELLED = 4, 5, 6
 PHONE = 1
 
+PROMISED_REPLY = "promised_reply/"
+"""Begins the keys of the clock of a reply time promised with a work order to the second line (C16, D22)."""
+
 # A clock that ended says more than one that was cancelled, a late stop more than the breach before it.
 _RANK = {CANCELLED: 1, MET: 2, BREACHED: 3, MET_LATE: 4}
 
@@ -64,6 +67,11 @@ class ClockOutcome(NamedTuple):
     due: int
     stopped: int
     grade: str
+    # Later additions come last and have a value.
+    owner: str = ""
+    """Who had to keep it, of a promise (D8)."""
+    measure: bool = False
+    """A measure against recurrence rather than a time given to a customer (H17)."""
 
     @property
     def missed(self) -> bool:
@@ -72,11 +80,21 @@ class ClockOutcome(NamedTuple):
 
 
 def clock_outcome(
-    ticket_version: int, status: int, limit: int, used: int, due: int, stopped: int, grade: str
+    ticket_version: int,
+    status: int,
+    limit: int,
+    used: int,
+    due: int,
+    stopped: int,
+    grade: str,
+    owner: str = "",
+    measure: bool = False,
 ) -> ClockOutcome | None:
     """The outcome of a clock, or None while it runs or is paused."""
     rank = _RANK.get(status)
-    return None if rank is None else ClockOutcome(ticket_version, rank, status, limit, used, due, stopped, grade)
+    if rank is None:
+        return None
+    return ClockOutcome(ticket_version, rank, status, limit, used, due, stopped, grade, owner, measure)
 
 
 class Callback(NamedTuple):
@@ -144,6 +162,9 @@ class Facts(NamedTuple):
                 yield task.completed // DAY_US
         for dispatch in self.dispatches.values():
             yield dispatch.at // DAY_US
+        for key, outcome in self.outcomes.items():
+            if outcome.owner or key.startswith(PROMISED_REPLY):
+                yield outcome.due // DAY_US
 
     def join(self, other: Facts) -> Facts:
         """Both together."""
@@ -166,7 +187,7 @@ class Facts(NamedTuple):
         return cls(
             number,
             Snapshot(*snapshot) if snapshot else None,
-            {key: ClockOutcome._make(value) for key, value in outcomes.items()},
+            {key: ClockOutcome(*value) for key, value in outcomes.items()},
             tuple(warned),
             {key: Callback._make(value) for key, value in callbacks.items()},
             {key: Dispatch._make(value) for key, value in dispatches.items()},

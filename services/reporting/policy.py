@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.reporting.model import (
+    CANCELLED,
+    MET,
+    MET_LATE,
     PHASE_CLOSED,
     PHASE_OPEN,
     PHASE_RESOLVED,
     PHONE,
+    PROMISED_REPLY,
     REACHED,
     UNREACHABLE,
     Contact,
@@ -54,6 +58,9 @@ def ticket_records(facts: Facts) -> Iterator[Record]:
         yield Record("mean_resolution_time", ticket.resolved, ticket.resolved - received, 1)
     if ticket.phase == PHASE_CLOSED and ticket.closed:
         yield Record("timeliness", ticket.closed, timely(facts), 1)
+    for key, outcome in facts.outcomes.items():
+        if key.startswith(PROMISED_REPLY) and outcome.status != CANCELLED:
+            yield Record("escalation_timeliness", outcome.due, outcome.status == MET, 1)
     if facts.dispatches:
         yield from _dispatch_records(facts)
     if facts.callbacks:
@@ -75,6 +82,17 @@ def team_results(facts: Facts) -> Iterator[str]:
         yield "team_overdue"
     elif facts.snapshot is not None and facts.snapshot.phase in (PHASE_RESOLVED, PHASE_CLOSED):
         yield "team_on_time"
+
+
+def promise_results(facts: Facts) -> Iterator[tuple[int, str, str]]:
+    """When it was due, what became of it and whose it was, of each promise (D8) and measure (H17).
+
+    One that was replaced or withdrawn in time is nobody's failure and counts nowhere.
+    """
+    for outcome in facts.outcomes.values():
+        if outcome.owner and outcome.status != CANCELLED:
+            word = {MET: "kept", MET_LATE: "late"}.get(outcome.status, "broken")
+            yield outcome.due, f"{'measure' if outcome.measure else 'promise'}_{word}", outcome.owner
 
 
 def solved_at_first_contact(facts: Facts) -> bool:

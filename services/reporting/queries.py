@@ -48,7 +48,8 @@ class Profiles(Protocol):
 @dataclass(frozen=True, slots=True)
 class Share:
     """So many of all, by "channel", "type", "neutral_type", "entry", "contact_channel", "channel_type" or by team:
-    "team_accepted", "team_on_time", "team_overdue" (C26).
+    "team_accepted", "team_on_time", "team_overdue" (C26); "promise_kept", "promise_late", "promise_broken" and the
+    same of "measure_", by owner, in the period in which they were due (D8, H17).
 
     The last has keys such as "im/incident", and is a share of that channel.
     """

@@ -10,11 +10,11 @@ from datetime import tzinfo
 
 from services.reporting.model import Contact, Facts
 from services.reporting.periods import Period
-from services.reporting.policy import Record, contact_records, team_results, ticket_records
+from services.reporting.policy import Record, contact_records, promise_results, team_results, ticket_records
 
 ShareKey = tuple[str, str]
 """By what ("channel", "type", "neutral_type", "entry", "team_accepted", "team_on_time", "team_overdue", "channel_type",
-"contact_channel"), and the key within it."""
+"contact_channel"; "promise_" or "measure_" with "kept", "late", "broken", by owner), and the key within it."""
 
 
 @dataclass
@@ -85,6 +85,10 @@ class Months:
                 for team in facts.undertakers:
                     for what in team_results(facts):
                         tally.shares[(what, team)] += 1
+
+        for due, what, owner in promise_results(facts):
+            if (promised := self._tally_at(due)) is not None:
+                promised.shares[(what, owner)] += 1
 
     def add_contact(self, contact: Contact, channel: str) -> None:
         """Count a contact in (A16)."""

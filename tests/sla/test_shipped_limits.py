@@ -117,3 +117,20 @@ def came_back(tale: Tale, minutes: int) -> None:
     """The customer writes again, so many minutes later."""
     tale.now += minutes * M
     tale.events.append(actions.joined(tale.ticket, "还没有好", tale.now))
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(120, True), (300, False)])
+def test_what_was_promised_with_a_work_order_is_told_by_then_or_late(minutes, kept):
+    """D22, C16: promised for 14:30, four and a half hours after the ticket came."""
+    tale = Tale(type="consultation", grade="P2")
+    tale.does("li.wei", "take_up")
+    tale.does("li.wei", "escalate", target="erp_ops", promised_at="14:30", mark="urgent")
+    watch = Watch(tale).hears()
+    assert watch.last("promised_reply").due_at == at("2025-06-10 14:30")
+    tale.does("huang.lei", "claim")
+    tale.does("huang.lei", "report_back", solution="已修正参数", steps="核对", remaining="无")
+    assert watch.hears().last("promised_reply").status is Status.RUNNING, "the customer has not been told"
+    tale.now = MORNING + minutes * M
+    tale.does("li.wei", "tell", summary="已告知", way="phone")
+    clock = watch.hears().last("promised_reply")
+    assert clock.status is (Status.MET if kept else Status.MET_LATE)

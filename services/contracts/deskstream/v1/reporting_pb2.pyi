@@ -126,7 +126,9 @@ class CategoryShare(_message.Message):
     by: _builtins.str
     """"channel", "type", "neutral_type" (B3), "entry" (A18), "channel_type" (key "im/consultation", percent of the channel)
     or "contact_channel" (A16); "team_accepted", "team_on_time" and "team_overdue" (key: the team) count what each
-    undertaking department accepted, solved within every limit, and missed a limit of (C26).
+    undertaking department accepted, solved within every limit, and missed a limit of (C26);
+    "promise_kept", "promise_late", "promise_broken" (key: the owner) count times promised where they were due (D8), and
+    "measure_kept", "measure_late", "measure_broken" measures against recurrence (H17).
     """
     key: _builtins.str
     count: _builtins.int
