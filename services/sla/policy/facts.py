@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from services.sla.model import Cycle, Facts, Moment, News, TakenBack
 
@@ -11,22 +12,22 @@ def learn(known: Facts | None, news: News) -> Facts:
     """The facts after a message; the very same object when it tells nothing new."""
     if known is None:
         regrades = (news.regrade,) if news.regrade else ()
-        trail = (news.moment,) if news.moment else ()
+        trail: tuple[Moment, ...] = (news.moment,) if news.moment else ()
         return Facts(news, news.version, news.grade, (_begun(news),), regrades, news.taken_back, trail)
-    after = known
+    changes: dict[str, Any] = {}
     if news.version > known.newest.version:
-        after = replace(after, newest=news)
+        changes["newest"] = news
     if news.version < known.first_version:
-        after = replace(after, first_version=news.version, first_grade=news.grade)
-    cycles = _learn_cycle(after.cycles, news)
-    if cycles is not after.cycles:
-        after = replace(after, cycles=cycles)
+        changes.update(first_version=news.version, first_grade=news.grade)
+    if (cycles := _learn_cycle(known.cycles, news)) is not known.cycles:
+        changes["cycles"] = cycles
     if news.regrade and all(each.version != news.version for each in known.regrades):
-        after = replace(after, regrades=tuple(sorted((*known.regrades, news.regrade), key=lambda each: each.version)))
+        changes["regrades"] = tuple(sorted((*known.regrades, news.regrade), key=lambda each: each.version))
     if news.taken_back and all(each.version != news.version for each in known.taken_back):
-        after = replace(after, taken_back=tuple(sorted((*known.taken_back, *news.taken_back), key=_order)))
-    moments = _learn_moment(known.trail, news.moment)
-    return after if moments is known.trail else replace(after, trail=moments)
+        changes["taken_back"] = tuple(sorted((*known.taken_back, *news.taken_back), key=_order))
+    if (trail := _learn_moment(known.trail, news.moment)) is not known.trail:
+        changes["trail"] = trail
+    return replace(known, **changes) if changes else known
 
 
 def _learn_moment(trail: tuple[Moment, ...], moment: Moment | None) -> tuple[Moment, ...]:

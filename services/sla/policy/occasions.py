@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.profile.clocks import Occasion, Standing
@@ -21,11 +21,22 @@ def instants(occasion: Occasion, facts: Facts, cycle: Cycle) -> list[Instant]:
         if (standing := cycle.milestones.get(occasion.milestone)) is not None:
             reached.add(standing)
         return [(0, at) for at in sorted(reached)]
-    return [
-        (moment.version, moment.at)
-        for moment, earlier in _pairs(facts, cycle)
-        if _is(occasion, moment, earlier, facts.first_version)
-    ]
+    # Every clock with such an occasion looks through the whole trail at every message.
+    number, events, by, records = cycle.number, occasion.event, occasion.by, occasion.record
+    changes = bool(occasion.state or occasion.team or occasion.flag)
+    found: list[Instant] = []
+    earlier: Moment | None = None
+    for moment in facts.trail:
+        if (
+            moment.cycle == number
+            and (not events or moment.event in events)
+            and (not by or moment.by in by)
+            and (not records or moment.record in records)
+            and (not changes or _begins(occasion, moment, earlier, facts.first_version))
+        ):
+            found.append((moment.version, moment.at))
+        earlier = moment
+    return found
 
 
 def stretches(standings: Sequence[Standing], facts: Facts, cycle: Cycle) -> list[Stretch]:
@@ -46,24 +57,8 @@ def stretches(standings: Sequence[Standing], facts: Facts, cycle: Cycle) -> list
     return found
 
 
-def _pairs(facts: Facts, cycle: Cycle) -> Iterator[tuple[Moment, Moment | None]]:
-    """Each moment of the cycle with the newest one known before it."""
-    earlier: Moment | None = None
-    for moment in facts.trail:
-        if moment.cycle == cycle.number:
-            yield moment, earlier
-        earlier = moment
-
-
-def _is(occasion: Occasion, moment: Moment, earlier: Moment | None, first: int) -> bool:
-    if occasion.event and moment.event not in occasion.event:
-        return False
-    if occasion.by and moment.by not in occasion.by:
-        return False
-    if occasion.record and moment.record not in occasion.record:
-        return False
-    if not (occasion.state or occasion.team or occasion.flag):
-        return True
+def _begins(occasion: Occasion, moment: Moment, earlier: Moment | None, first: int) -> bool:
+    """Whether the state, team and flag it names began with this version; `earlier` is the newest one known before."""
     if earlier is None and moment.version > first:
         # Kept since a release without trails: what stood before it is not known, so nothing began with it.
         return False

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.profile.clocks import ClockCondition, ClockRule
+from services.profile.clocks import ClockRule
 from services.profile.conditions import Condition
 from services.profile.facet import Span
 from services.sla.model import Facts, Rules
 
 Graded = Sequence[tuple[datetime | None, str]]
 """`Facts.grades()`: the grades in order and since when each holds."""
-_TEXTS = ("type", "entry", "channel", "project", "unit", "path")
-_FURTHER = ("customer", "neutral_type", "flow")
+_FLAGS = ("major", "backfilled")
 
 
 class Terms(NamedTuple):
@@ -30,33 +29,23 @@ class Terms(NamedTuple):
 
 def applies(condition: Condition, facts: Facts, grade: str, rules: Rules) -> bool:
     """Whether a condition of the profile holds for the ticket."""
-    if not condition.model_fields_set:
-        return True
-    if condition.grade and grade not in condition.grade:
-        return False
     traits = facts.newest.traits
-    for name in _TEXTS:
-        wanted: tuple[str, ...] = getattr(condition, name)
-        if wanted and traits.get(name, "") not in wanted:
+    # Every clock of every message passes here, and a condition names one or two facts of the many it could.
+    for name in condition.model_fields_set:
+        wanted = getattr(condition, name)
+        if name in _FLAGS:
+            if wanted is not None and (traits.get(name, "") == "true") != wanted:
+                return False
+        elif name == "in_hours":
+            received = facts.newest.milestones.get("received", facts.newest.updated_at)
+            if wanted is not None and rules.calendar(rules.service_hours).is_open(received) != wanted:
+                return False
+        elif name == "fields":
+            if not all(traits.get(f"fields.{field}", "") in values for field, values in wanted.items()):
+                return False
+        elif wanted and (grade if name == "grade" else traits.get(name, "")) not in wanted:
             return False
-    if condition.major is not None and (traits.get("major", "") == "true") != condition.major:
-        return False
-    if condition.in_hours is not None:
-        received = facts.newest.milestones.get("received", facts.newest.updated_at)
-        if rules.calendar(rules.service_hours).is_open(received) != condition.in_hours:
-            return False
-    return not isinstance(condition, ClockCondition) or _applies_further(condition, facts)
-
-
-def _applies_further(condition: ClockCondition, facts: Facts) -> bool:
-    traits = facts.newest.traits
-    for name in _FURTHER:
-        wanted: tuple[str, ...] = getattr(condition, name)
-        if wanted and traits.get(name, "") not in wanted:
-            return False
-    if condition.backfilled is not None and (traits.get("backfilled", "") == "true") != condition.backfilled:
-        return False
-    return all(traits.get(f"fields.{name}", "") in wanted for name, wanted in condition.fields.items())
+    return True
 
 
 def limit_of(rule: ClockRule, facts: Facts, grade: str, rules: Rules) -> Span | None:
