@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from services.kernel.errors import DeskstreamError, Missing, Unavailable
+from services.kernel.errors import Missing, Unavailable
 from services.sla.model import Effect, Facts, Rules, Timeline
 from services.sla.policy.steps import judge
 
@@ -67,22 +67,18 @@ def decide(
     now: datetime,
     cause: str,
 ) -> Amended:
-    """Takes a step of one ticket, noted in the journal first; a lost race is decided again from what is then true.
+    """Takes a step of one ticket, noted in the journal first; a lost race is decided and noted again from what is then
+    true.
 
     `step` gives back the very timeline it got when there is nothing to write.
     """
-    store.owe(cause, [number], now)
     for _ in range(_TRIES):
-        try:
-            before = store.read([number]).get(number)
-            if before is None:
-                raise Missing(f'No clocks are kept for ticket "{number}".')
-            after = step(before, rules_for(before.facts.newest.profile, before.facts.policy))
-        except DeskstreamError as trouble:
-            if not isinstance(trouble, Unavailable):
-                # Nothing was written because of it, so nobody has anything to say.
-                store.settle([cause])
-            raise
+        before = store.read([number]).get(number)
+        if before is None:
+            raise Missing(f'No clocks are kept for ticket "{number}".')
+        after = step(before, rules_for(before.facts.newest.profile, before.facts.policy))
+        if after is not before:
+            store.owe(cause, {number: before.revision}, now)
         if after is before or not store.replace([after]):
             return Amended(after, tuple(effect for effect in after.effects if effect.cause == cause))
     raise Unavailable(f"Ticket {number} changes all the time; try it again.")

@@ -8,11 +8,11 @@ from heapq import heappop, heappush
 from uuid import uuid4
 
 from services.kernel.clock import Clock
-from services.kernel.errors import Unavailable
+from services.kernel.errors import DeskstreamError, Unavailable
 from services.runtime import telemetry
 from services.runtime.message import Heard, Said
 from services.runtime.outbox import AT_ONCE, LEAVE_ALONE
-from services.sla.handlers import Clocks, RulesFor, Utterance, fire, hear, say_again, shard_of
+from services.sla.handlers import SPOILT, Clocks, Owing, RulesFor, Utterance, fire, hear, say_again, shard_of
 from services.sla.hearing import hear_all
 from services.sla.leases import Leases
 from services.sla.stream import say_all
@@ -59,7 +59,7 @@ class Engine:
         """How far a look may go at once; None while there is no backlog."""
         self._aside: dict[str, float] = {}
         self._said: list[str] = []
-        self._said_again: list[str] = []
+        self._said_again: list[Owing] = []
         self._started = False
 
     def tickets(self, batch: Sequence[Heard]) -> Iterable[Said]:
@@ -81,9 +81,10 @@ class Engine:
             return ()
         cause = f"timer/{uuid4()}"
         utterances = fire(self._store, self._rules_for, numbers, now, cause, self._put_aside)
+        said = self._say(utterances)
         # Not before: after a failure halfway the entry must stay, for the relay.
         self._said.append(cause)
-        return self._say(utterances)
+        return said
 
     def renew(self) -> Iterable[Said]:
         """Sets the clock by the database's and keeps this replica's leases."""
@@ -101,21 +102,32 @@ class Engine:
     def relay(self) -> Iterable[Said]:
         """Says what a crash, or a server, left unsaid; the first call after a start does not wait for it to age."""
         if self._said_again:
-            self._store.settle(self._said_again)
+            self._store.strike(self._said_again)
             self._said_again.clear()
         now = self._now()
         entries = self._store.owed(now - LEAVE_ALONE if self._started else now + LEAVE_ALONE, AT_ONCE)
-        self._started = True
         utterances = say_again(self._store, entries, self._put_aside)
-        self._said_again.extend(cause for cause, _ in entries)
-        return self._say(utterances)
+        said = self._say(utterances)
+        # As in a tick: what could not be put into words now is left for the next time.
+        self._said_again.extend(entries)
+        self._started = True
+        return said
 
     def _say(self, utterances: Sequence[Utterance]) -> list[Said]:
         for _, effects in utterances:
             for effect in effects:
                 if effect.kind != "armed":
                     _late.record((effect.at - effect.due_at).total_seconds(), {"kind": effect.kind})
-        return list(say_all(utterances, self._rules_for))
+        said: list[Said] = []
+        for utterance in utterances:
+            try:
+                said.extend(say_all([utterance], self._rules_for))
+            except Unavailable:
+                raise
+            except (DeskstreamError, *SPOILT) as trouble:
+                # Told to nobody, as it cannot be; it must not keep the others from being told.
+                self._put_aside(utterance.timeline.number, trouble)
+        return said
 
     def _put_aside(self, number: str, trouble: Exception) -> None:
         self._aside[number] = self._monotonic() + PUT_ASIDE_SECONDS

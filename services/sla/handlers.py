@@ -21,7 +21,8 @@ _MOST_LOOKED_AT = 20_000
 
 Stuck = Callable[[str, Exception], None]
 """Told the number of a ticket that cannot be read or judged, and why."""
-_SPOILT = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+SPOILT = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What a document raises that somebody spoilt."""
 RulesFor = Callable[[str, str], Rules]
 """Profile name and version -> its rules; Missing when there is no such profile."""
 
@@ -53,17 +54,30 @@ class Clocks(Protocol):
         """Tickets with a step due by then, and those with a breached clock that nobody has stopped."""
         ...
 
-    def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
-        """Notes in the journal that these tickets may have something to say because of `cause`."""
+    def owe(self, cause: str, seen: Mapping[str, int], at: datetime) -> None:
+        """Notes in the journal that these tickets may have something to say because of `cause`: by number, the revision
+        that whoever writes has seen of each. A later note of the same cause takes the place of an earlier one."""
         ...
 
     def settle(self, causes: Collection[str]) -> None:
         """Strikes out what has been said."""
         ...
 
-    def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
-        """Entries of the journal noted before then: cause and ticket numbers."""
+    def owed(self, older_than: datetime, limit: int) -> Sequence[Owing]:
+        """Entries of the journal noted before then: cause, and the revisions seen by ticket number."""
         ...
+
+    def overtake(self, seen: Mapping[str, int]) -> None:
+        """Moves tickets on that still have these revisions, so that whoever saw them there writes nothing any more."""
+        ...
+
+    def strike(self, entries: Collection[Owing]) -> None:
+        """Strikes entries out that stand as they were read; what was noted anew since stays."""
+        ...
+
+
+Owing = tuple[str, Mapping[str, int]]
+"""An entry of the journal: cause, and by ticket number the revision that whoever writes has seen."""
 
 
 class Utterance(NamedTuple):
@@ -126,13 +140,12 @@ def fire(
 ) -> list[Utterance]:
     """Takes the steps of these tickets that are due (D13, D14, D23).
 
-    `cause` is a new name of an entry in the journal, written first: settle it when everything is said. Who loses the
-    race for a ticket says nothing about it: the winner does. A ticket that cannot be judged is given to `stuck` and
-    does not hold up the others; without `stuck` its error is raised.
+    `cause` is a new name of an entry in the journal, noted before anything is written: settle it when everything is
+    said. Who loses the race for a ticket says nothing about it: the winner does. A ticket that cannot be judged is
+    given to `stuck` and does not hold up the others; without `stuck` its error is raised.
     """
     if not numbers:
         return []
-    store.owe(cause, numbers, now)
     after: list[Timeline] = []
     for timeline in readable(store, numbers, stuck):
         if timeline.next_due is None or timeline.next_due > now:
@@ -140,10 +153,13 @@ def fire(
         try:
             rules = rules_for(timeline.facts.newest.profile, timeline.facts.policy)
             after.append(judge(timeline, timeline.facts, rules, now, cause))
-        except (DeskstreamError, *_SPOILT) as trouble:
+        except (DeskstreamError, *SPOILT) as trouble:
             if stuck is None:
                 raise
             stuck(timeline.number, trouble)
+    if not after:
+        return []
+    store.owe(cause, {timeline.number: timeline.revision - 1 for timeline in after}, now)
     lost = store.replace(after)
     # A loser by the look of it may have won and been overtaken since; the document knows.
     said = [_because(timeline, {cause}) for timeline in after if timeline.number not in lost]
@@ -155,7 +171,7 @@ def readable(store: Readable, numbers: Sequence[str], stuck: Stuck | None) -> li
     """The tickets among these whose documents can be read; one that somebody spoilt holds up none of the others."""
     try:
         return list(store.read(numbers).values())
-    except _SPOILT as trouble:
+    except SPOILT as trouble:
         if stuck is None:
             raise
         if len(numbers) == 1:
@@ -165,10 +181,17 @@ def readable(store: Readable, numbers: Sequence[str], stuck: Stuck | None) -> li
     return [*readable(store, numbers[:half], stuck), *readable(store, numbers[half:], stuck)]
 
 
-def say_again(
-    store: Clocks, entries: Sequence[tuple[str, Sequence[str]]], stuck: Stuck | None = None
-) -> list[Utterance]:
-    """What the journal's entries brought about, for whoever finds them unsettled; `stuck` as for `fire`."""
+def say_again(store: Clocks, entries: Sequence[Owing], stuck: Stuck | None = None) -> list[Utterance]:
+    """What the journal's entries brought about, for whoever finds them unsettled; `stuck` as for `fire`.
+
+    Whoever noted them and was held up since writes nothing any more on their account: it would go unsaid once they are
+    struck out. It finds its ticket moved on, and decides again under a new note.
+    """
+    seen: dict[str, int] = {}
+    for _, noted in entries:
+        for number, revision in noted.items():
+            seen[number] = max(revision, seen.get(number, revision))
+    store.overtake(seen)
     numbers = sorted({number for _, noted in entries for number in noted})
     known = {each.number: each for each in readable(store, numbers, stuck)} if numbers else {}
     said = [_because(known[number], {cause}) for cause, noted in entries for number in noted if number in known]

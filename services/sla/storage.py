@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import mongoengine
 from bson.codec_options import CodecOptions
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.database import Database
 
 from services.runtime.mongo import Row, available, ensure_indexes, insert_new
-from services.sla.handlers import shard_of
+from services.sla.handlers import Owing, shard_of
 from services.sla.model import (
     Clock,
     Commitment,
@@ -73,6 +73,8 @@ class OwedDocument(mongoengine.Document):
 
     cause = mongoengine.StringField(primary_key=True)
     numbers = mongoengine.ListField(mongoengine.StringField())
+    seen = mongoengine.ListField(mongoengine.LongField())
+    most = mongoengine.LongField()
     at = mongoengine.DateTimeField(required=True)
 
     meta = {"db_alias": ALIAS, "collection": "owed", "auto_create_index": False}  # noqa: RUF012
@@ -140,17 +142,41 @@ class MongoClocks:
         with available():
             return [timeline_of(row) for row in self._timelines.find({"promised": place}).limit(limit)]
 
-    def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
-        insert_new(self._owed, [{"_id": cause, "numbers": list(numbers), "at": at}])
+    def owe(self, cause: str, seen: Mapping[str, int], at: datetime) -> None:
+        noted = {"numbers": list(seen), "seen": list(seen.values()), "most": max(seen.values()), "at": at}
+        while insert_new(self._owed, [{"_id": cause, **noted}]):
+            with available():
+                # Whoever saw less than the note there finds its ticket moved on, and has nothing to note.
+                less = [{"most": {"$lt": noted["most"]}}, {"most": {"$exists": False}}]
+                changed = self._owed.update_one({"_id": cause, "$or": less}, {"$set": noted}).matched_count
+                if changed or self._owed.find_one({"_id": cause}) is not None:
+                    return
 
     def settle(self, causes: Collection[str]) -> None:
         with available():
             self._owed.delete_many({"_id": {"$in": list(causes)}})
 
-    def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
+    def owed(self, older_than: datetime, limit: int) -> Sequence[Owing]:
         with available():
             rows = list(self._owed.find({}).limit(limit))
-        return [(row["_id"], row["numbers"]) for row in rows if row["at"] < older_than]
+        return [(row["_id"], _seen(row)) for row in rows if row["at"] < older_than]
+
+    def overtake(self, seen: Mapping[str, int]) -> None:
+        moves = [UpdateOne({"_id": number, "r": revision}, {"$inc": {"r": 1}}) for number, revision in seen.items()]
+        if moves:
+            with available():
+                self._timelines.bulk_write(moves, ordered=False)
+
+    def strike(self, entries: Collection[Owing]) -> None:
+        for cause, seen in entries:
+            with available():
+                self._owed.delete_one({"_id": cause, "most": max(seen.values(), default=0) or {"$exists": False}})
+
+
+def _seen(row: Row) -> Mapping[str, int]:
+    """By number; releases before 0.3 noted no revisions, and no ticket has 0."""
+    numbers = row["numbers"]
+    return dict(zip(numbers, row.get("seen") or [0] * len(numbers), strict=True))
 
 
 def _row(timeline: Timeline, by: str) -> Row:

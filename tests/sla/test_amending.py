@@ -103,6 +103,31 @@ def test_what_was_written_but_not_said_is_said_from_the_journal(store):
     assert store.owed(T0 + 9 * M, 10) == []
 
 
+def test_an_act_held_up_until_its_note_was_struck_out_is_noted_again_before_it_is_written(store):
+    """D18, D23: the relay comes between note and write, and who wrote dies before it has said anything."""
+    arm(store)
+
+    class HeldUp:
+        def __init__(self):
+            self.times = 0
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def replace(self, timelines):
+            self.times += 1
+            if self.times == 1:
+                entries = store.owed(T0 + 9 * M, 10)
+                assert say_again(store, entries) == []
+                store.strike(entries)
+            return store.replace(timelines)
+
+    done = lay(HeldUp(), "2")
+    [utterance] = say_again(store, store.owed(T0 + 9 * M, 10))
+    assert utterance.effects == done.effects
+    assert [each.kind for each in done.effects].count("recalculated") == 1
+
+
 def test_a_refused_act_leaves_neither_facts_nor_debt(store):
     arm(store)
 

@@ -16,7 +16,7 @@ from services.runtime.message import Heard
 from services.sla.engine import LOOK_EVERY, Engine
 from services.sla.handlers import SHARDS, hear
 from services.sla.storage import MongoClocks
-from services.sla.stream import stamp
+from services.sla.stream import say_all, stamp
 from tests.sla.world import GENERIC, Shelf, at, news
 
 T0 = at("2025-03-03 09:00")
@@ -149,6 +149,29 @@ def test_a_database_that_fails_halfway_leaves_the_entry_for_the_relay():
     assert [message.key for message in world.engine.relay()] == ["sla.warned"]
     list(world.engine.relay())
     assert store.journal == {}
+
+
+def test_what_could_not_be_put_into_words_stays_in_the_journal_until_it_can(world, monkeypatch):
+    """D23: the rules of another policy version are read when a step is told, and the database may be away by then."""
+    world.arm()
+    away = True
+
+    def saying(*given):
+        if away:
+            raise Unavailable("The database is away.")
+        return say_all(*given)
+
+    monkeypatch.setattr("services.sla.engine.say_all", saying)
+    with pytest.raises(Unavailable):
+        world.tick(8)
+    assert world.tick(8) == []
+    successor = world.replica()
+    with pytest.raises(Unavailable):
+        successor.relay()
+    away = False
+    assert [message.key for message in successor.relay()] == ["sla.warned"]
+    assert successor.relay() == []
+    assert world.store.owed(T0 + 99 * M, 10) == []
 
 
 def test_a_ticket_that_cannot_be_judged_does_not_hold_up_the_others(world):

@@ -114,6 +114,26 @@ def test_what_was_written_but_not_said_is_said_from_the_journal(store):
     assert say_again(store, store.owed(T0 + 11 * M, 10)) == []
 
 
+def test_a_firer_held_up_until_its_note_was_struck_out_writes_nothing_that_would_go_unsaid(store):
+    """D23: it notes, is stopped past the relay's patience, writes, and dies before it has said anything."""
+    arm(store)
+
+    class HeldUp:
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def replace(self, timelines):
+            entries = store.owed(T0 + 11 * M, 10)
+            assert [cause for cause, _ in entries] == ["timer/1"]
+            assert say_again(store, entries) == []
+            store.strike(entries)
+            return store.replace(timelines)
+
+    assert fire(HeldUp(), rules_for, [NUMBER], T0 + 10 * M, "timer/1") == []
+    assert store.owed(T0 + 11 * M, 10) == []
+    assert kinds(fire(store, rules_for, [NUMBER], T0 + 11 * M, "timer/2")) == ["warned", "breached", "raised"]
+
+
 def test_a_firer_that_was_overtaken_after_it_won_still_says_what_it_did(store):
     arm(store)
 

@@ -99,13 +99,33 @@ def test_a_breach_without_a_timer_left_is_still_at_risk(store):
 
 
 def test_the_journal_keeps_what_is_owed_until_it_is_settled(store):
-    store.owe("timer/1", [NUMBER], T0)
-    store.owe("timer/2", [NUMBER, "DS20250303-000002"], T0 + M)
+    store.owe("timer/1", {NUMBER: 1}, T0)
+    store.owe("timer/2", {NUMBER: 1, "DS20250303-000002": 7}, T0 + M)
     assert [cause for cause, _ in store.owed(T0 + M, 10)] == ["timer/1"]
     store.settle(["timer/1"])
-    assert [(cause, list(numbers)) for cause, numbers in store.owed(T0 + 9 * M, 10)] == [
-        ("timer/2", [NUMBER, "DS20250303-000002"])
-    ]
+    assert store.owed(T0 + 9 * M, 10) == [("timer/2", {NUMBER: 1, "DS20250303-000002": 7})]
+
+
+def test_what_was_noted_anew_is_not_struck_out_with_what_was_read(store):
+    """D23: whoever lost a race notes again what it has seen since; an older note never takes its place."""
+    store.owe("held/1", {NUMBER: 1}, T0)
+    read = store.owed(T0 + M, 10)
+    store.owe("held/1", {NUMBER: 2}, T0)
+    store.owe("held/1", {NUMBER: 1}, T0)
+    store.strike(read)
+    assert store.owed(T0 + M, 10) == [("held/1", {NUMBER: 2})]
+    store.strike(store.owed(T0 + M, 10))
+    assert store.owed(T0 + M, 10) == []
+
+
+def test_a_ticket_is_overtaken_only_where_it_was_seen(store):
+    """D23."""
+    hear(store, rules_for, [news(1, T0, m={"received": T0})], T0)
+    before = store.read([NUMBER])[NUMBER]
+    store.overtake({NUMBER: 1, "DS20250303-000009": 1})
+    store.overtake({NUMBER: 1})
+    assert store.read([NUMBER])[NUMBER] == replace(before, revision=2)
+    assert store.replace([replace(before, revision=2)]) == {NUMBER}
 
 
 @pytest.mark.real

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
-from services.sla.handlers import Utterance, shard_of
+from services.sla.handlers import Owing, Utterance, shard_of
 from services.sla.listing import Holder, holder_of
 from services.sla.model import Effect, Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
@@ -116,7 +117,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.kept: dict[str, Timeline] = {}
-        self.journal: dict[str, tuple[tuple[str, ...], datetime]] = {}
+        self.journal: dict[str, tuple[Mapping[str, int], datetime]] = {}
 
     def read(self, numbers: Collection[str]) -> Mapping[str, Timeline]:
         return {number: self.kept[number] for number in numbers if number in self.kept}
@@ -151,15 +152,27 @@ class Shelf:
     def promising(self, place: str, limit: int) -> Sequence[Timeline]:
         return [each for each in self.kept.values() if place in each.facts.promised][:limit]
 
-    def owe(self, cause: str, numbers: Sequence[str], at: datetime) -> None:
-        self.journal[cause] = (tuple(numbers), at)
+    def owe(self, cause: str, seen: Mapping[str, int], at: datetime) -> None:
+        noted, _ = self.journal.get(cause, ({}, at))
+        if max(noted.values(), default=-1) < max(seen.values()):
+            self.journal[cause] = (dict(seen), at)
 
     def settle(self, causes: Collection[str]) -> None:
         for cause in causes:
             self.journal.pop(cause, None)
 
-    def owed(self, older_than: datetime, limit: int) -> Sequence[tuple[str, Sequence[str]]]:
-        return [(cause, numbers) for cause, (numbers, when) in self.journal.items() if when < older_than][:limit]
+    def owed(self, older_than: datetime, limit: int) -> Sequence[Owing]:
+        return [(cause, seen) for cause, (seen, when) in self.journal.items() if when < older_than][:limit]
+
+    def overtake(self, seen: Mapping[str, int]) -> None:
+        for number, revision in seen.items():
+            if (there := self.kept.get(number)) is not None and there.revision == revision:
+                self.kept[number] = replace(there, revision=revision + 1)
+
+    def strike(self, entries: Collection[Owing]) -> None:
+        for cause, seen in entries:
+            if self.journal.get(cause, ({}, None))[0] == seen:
+                del self.journal[cause]
 
 
 class ShelfListing:
