@@ -171,7 +171,7 @@ def command() -> None:
     from services.reporting.command import app as reporting
     from services.runtime.parked import dead
     from services.runtime.tail import tail
-    from services.sla.command import app as sla
+    from services.sla.rehearsal.command import app as sla
 
     app.add_typer(dead, name="dead")
     app.add_typer(tail, name="tail")

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from services.runtime.bus import Worker
     from services.runtime.mongo import Row
     from services.runtime.rpc import Service
-    from services.sla.engine import Engine
     from services.sla.rulebook import Rulebook
+    from services.sla.timers.engine import Engine
 
 
 def rulebook(settings: Settings, database: Database[Row]) -> Rulebook:
     """The rules of the served profiles, and of the versions of them that were in force before."""
     from services.profile.load import load_all
     from services.runtime.clock import clock_from
-    from services.sla.coverage import tell_coverage
     from services.sla.rulebook import Rulebook
     from services.sla.rulebooks import MongoBooks
+    from services.sla.timers.coverage import tell_coverage
 
     profiles = load_all(settings.policy_dir, settings.profile_names, settings.default_profile)
     book = Rulebook(profiles, MongoBooks(database))
@@ -39,9 +39,9 @@ def engine(settings: Settings) -> Engine:
     from services.runtime.clock import clock_from
     from services.runtime.mongo import connect
     from services.runtime.steady import steady
-    from services.sla.engine import Engine
-    from services.sla.leases import Leases
     from services.sla.storage import MongoClocks
+    from services.sla.timers.engine import Engine
+    from services.sla.timers.leases import Leases
 
     database = connect("sla", settings)
     store = MongoClocks(database)
@@ -75,12 +75,12 @@ def server(settings: Settings) -> Service:
     from services.runtime.rounds import Rounds
     from services.runtime.rpc import Service
     from services.runtime.steady import SteadyClock, server_time
-    from services.sla import clock_server, commitment_server
-    from services.sla.audit_row import Posts
-    from services.sla.auditor import EVERY, Auditor
-    from services.sla.listing import MongoListing
+    from services.sla.acts import clock_server, commitment_server
+    from services.sla.acts.listing import MongoListing
     from services.sla.server import ALLOW, NAME, Servicer
     from services.sla.storage import MongoClocks
+    from services.sla.timers.audit_row import Posts
+    from services.sla.timers.auditor import EVERY, Auditor
 
     database = connect("sla", settings)
     # Set by the database in the auditor's first round: a server answers while the database is away.

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from services.kernel.errors import DeskstreamError, Missing, Unavailable
-from services.sla.amending import decide
+from services.sla.acts.amending import decide
 from services.sla.model import Clock, Effect, Escalation, News, Rules, Status, Timeline
 from services.sla.policy.escalating import standing
 from services.sla.policy.facts import learn

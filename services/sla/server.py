@@ -14,9 +14,9 @@ from services.kernel.clock import Clock
 from services.kernel.errors import Unavailable
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
+from services.sla.acts.reading import READERS, is_about, nameless, readable
 from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk
 from services.sla.policy.previewing import preview
-from services.sla.reading import READERS, is_about, nameless, readable
 from services.sla.stream import say_all
 from services.sla.words import (
     brief_of,

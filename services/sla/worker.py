@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from services.runtime.bus import Given, batches, every
 from services.runtime.message import Heard, Said
-from services.sla.engine import Engine
+from services.sla.timers.engine import Engine
 
 
 class SlaWorker:

@@ -20,10 +20,10 @@ from deploy.local.database import Database
 from services.contracts.deskstream.v1.sla_pb2 import SlaEvent
 from services.runtime.mongo import connect
 from services.runtime.settings import Settings
-from services.sla.engine import Engine
 from services.sla.handlers import hear
-from services.sla.leases import Leases
 from services.sla.storage import MongoClocks
+from services.sla.timers.engine import Engine
+from services.sla.timers.leases import Leases
 from tests.bench.deadline_bench import hard_calendar
 from tests.sla.world import clock, news, rules
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.sla.leases import LIFETIME
+from services.sla.timers.leases import LIFETIME
 from tests.sla.stage import Stage, Told, ticket_event
 from tests.waiting import wait_for
 

@@ -21,7 +21,8 @@ from services.runtime.calls import channel
 from services.runtime.identity import Principal, Signer, Verifier, make_keys
 from services.runtime.rpc import Service, serve
 from services.runtime.settings import Settings
-from services.sla import clock_server, server
+from services.sla import server
+from services.sla.acts import clock_server
 from services.sla.handlers import hear
 from services.sla.model import Rules
 from services.sla.rulebook import Book

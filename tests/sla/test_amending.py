@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.kernel.errors import Missing, Refused, Unavailable
-from services.sla.amending import amend, cause_of
+from services.sla.acts.amending import amend, cause_of
 from services.sla.handlers import fire, hear, say_again
 from services.sla.model import Hold
 from services.sla.policy.commitments import NAME

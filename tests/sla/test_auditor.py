@@ -12,11 +12,11 @@ import pytest
 from services.contracts.deskstream.v1.sla_pb2 import SlaAlarm
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Unavailable
-from services.sla.audit_row import Post, Posts
-from services.sla.auditor import BOUND, EVERY, SOONER, TERM, Auditor, Walk
 from services.sla.handlers import SHARDS, fire, hear
 from services.sla.policy.overdue import missed
 from services.sla.storage import MongoClocks
+from services.sla.timers.audit_row import Post, Posts
+from services.sla.timers.auditor import BOUND, EVERY, SOONER, TERM, Auditor, Walk
 from tests.sla.world import FAULT, Shelf, at, later, live, news, rules
 
 T0 = at("2025-03-03 09:00")

@@ -20,9 +20,9 @@ from services.runtime.publisher import Publisher
 from services.runtime.rpc import serve
 from services.runtime.settings import Settings
 from services.sla import compose
-from services.sla.command import app
 from services.sla.handlers import fire, hear
 from services.sla.hearing import hear_all
+from services.sla.rehearsal.command import app
 from services.sla.rulebook import Rulebook
 from services.sla.storage import MongoClocks
 from services.sla.stream import say_all

@@ -11,7 +11,7 @@ from services.kernel.errors import Refused
 from services.profile.commitments import CommitmentKind, Commitments
 from services.profile.schema import Label
 from services.runtime.identity import Principal
-from services.sla.commitments import Desk, Wanted
+from services.sla.acts.commitments import Desk, Wanted
 from services.sla.handlers import fire, hear
 from tests.sla.world import GENERIC, T0, M, at, news
 

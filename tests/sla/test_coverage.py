@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from services.kernel.clock import FixedClock
 from services.profile.calendars import CHINA_COVERED_UNTIL
 from services.profile.load import load
-from services.sla.coverage import GAUGE, tell_coverage
+from services.sla.timers.coverage import GAUGE, tell_coverage
 from tests.profile.folders import POLICY
 
 GENERIC = load(POLICY / "generic_desk")

@@ -10,7 +10,7 @@ from services.dispatch.entries import entries_of
 from services.profile.load import load_all
 from services.runtime.identity import Principal
 from services.runtime.message import Heard
-from services.sla.commitments import Desk
+from services.sla.acts.commitments import Desk
 from services.sla.handlers import fire, hear
 from services.sla.hearing import hear_all
 from services.sla.model import Clock, Status, Timeline

@@ -13,10 +13,10 @@ from services.contracts.deskstream.v1.sla_pb2 import SlaEvent
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Missing, Unavailable
 from services.runtime.message import Heard
-from services.sla.engine import LOOK_EVERY, Engine
 from services.sla.handlers import SHARDS, hear
 from services.sla.storage import MongoClocks
 from services.sla.stream import say_all, stamp
+from services.sla.timers.engine import LOOK_EVERY, Engine
 from tests.sla.world import GENERIC, Shelf, at, news
 
 T0 = at("2025-03-03 09:00")
@@ -161,7 +161,7 @@ def test_what_could_not_be_put_into_words_stays_in_the_journal_until_it_can(worl
             raise Unavailable("The database is away.")
         return say_all(*given)
 
-    monkeypatch.setattr("services.sla.engine.say_all", saying)
+    monkeypatch.setattr("services.sla.timers.engine.say_all", saying)
     with pytest.raises(Unavailable):
         world.tick(8)
     assert world.tick(8) == []
@@ -207,8 +207,8 @@ def test_a_malformed_message_is_refused_alone_and_the_batch_goes_on(world):
 
 def test_a_backlog_of_many_pages_is_worked_off_piece_by_piece_in_due_order_and_nothing_is_skipped(monkeypatch):
     """D23: a late start catches up, in the order things were due."""
-    monkeypatch.setattr("services.sla.engine.AT_A_LOOK", 50)
-    monkeypatch.setattr("services.sla.engine.AT_A_TIME", 20)
+    monkeypatch.setattr("services.sla.timers.engine.AT_A_LOOK", 50)
+    monkeypatch.setattr("services.sla.timers.engine.AT_A_TIME", 20)
     asked = []
 
     class Asked(Shelf):

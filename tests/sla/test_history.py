@@ -11,13 +11,13 @@ import pytest
 
 from services.contracts.deskstream.v1 import sla_pb2
 from services.profile.clocks import Pausing, ServiceLevels
-from services.sla.amending import amend, cause_of
+from services.sla.acts.amending import amend, cause_of
 from services.sla.handlers import Utterance, fire, hear
 from services.sla.hearing import news_of
-from services.sla.history import Told, compared
 from services.sla.model import Commitment, Effect
 from services.sla.policy.commitments import NAME
 from services.sla.policy.holding import hold, let_go, recalculated
+from services.sla.rehearsal.history import Told, compared
 from services.sla.stream import say_all
 from tests.sla.stage import ticket_body
 from tests.sla.world import Shelf, at, clock, rules

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.sla.handlers import SHARDS
-from services.sla.leases import LIFETIME, MARGIN, PATIENCE, Leases, divide
+from services.sla.timers.leases import LIFETIME, MARGIN, PATIENCE, Leases, divide
 
 T0 = datetime(2025, 3, 3, tzinfo=UTC)
 S = timedelta(seconds=1)

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from services.contracts.deskstream.v1.sla_pb2 import TicketBrief
+from services.sla.acts.listing import MongoListing, standing_of, within_page
 from services.sla.handlers import fire, hear
-from services.sla.listing import MongoListing, standing_of, within_page
 from services.sla.model import Status
 from services.sla.storage import MongoClocks
 from tests.sla.world import Shelf, ShelfListing, at, clock, news, rules

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.sla.acts.listing import conditions
 from services.sla.handlers import SHARDS, hear
-from services.sla.listing import conditions
 from services.sla.model import TakenBack
 from services.sla.policy.steps import acknowledge, judge
 from services.sla.storage import MongoClocks

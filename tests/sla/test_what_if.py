@@ -9,7 +9,7 @@ import pytest
 
 from services.sla.handlers import hear
 from services.sla.model import Recalculation
-from services.sla.what_if import MOST_EXAMPLES, what_if
+from services.sla.rehearsal.what_if import MOST_EXAMPLES, what_if
 from tests.sla.world import Shelf, at, clock, news, rules
 
 T0 = at("2025-03-03 09:00")

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from services.kernel.calendar import BusinessCalendar
 from services.profile.schema import ClockRule, Label, Span
+from services.sla.acts.listing import Holder, holder_of
 from services.sla.handlers import Owing, Utterance, shard_of
-from services.sla.listing import Holder, holder_of
 from services.sla.model import Effect, Facts, News, Regrade, Rules, Timeline
 from services.sla.policy.facts import learn
 from services.sla.policy.steps import judge

@@ -14,8 +14,8 @@ from services.runtime.message import Heard, Said
 from services.runtime.outbox import AT_ONCE, LEAVE_ALONE
 from services.sla.handlers import SPOILT, Clocks, Owing, RulesFor, Utterance, fire, hear, say_again, shard_of
 from services.sla.hearing import hear_all
-from services.sla.leases import Leases
 from services.sla.stream import say_all
+from services.sla.timers.leases import Leases
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at the database for timers that another replica has set."""

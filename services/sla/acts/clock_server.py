@@ -17,14 +17,14 @@ from services.kernel.errors import Refused, Unavailable
 from services.profile.differences import fields_changed
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
-from services.sla.amending import Amended, Change, amend, cause_of, known_id
+from services.sla.acts.amending import Amended, Change, amend, cause_of, known_id
+from services.sla.acts.listing import Listing, standing_of, within_page
+from services.sla.acts.reading import READERS, STAFF, is_about, nameless, readable
 from services.sla.handlers import Clocks, RulesFor, Utterance
-from services.sla.listing import Listing, standing_of, within_page
 from services.sla.model import Clock as TicketClock
 from services.sla.model import Effect, Facts, Recalculation, Rules, Timeline
 from services.sla.policy.holding import MAY_RECALCULATE, changes, hold, let_go, recalculated
 from services.sla.policy.steps import judge
-from services.sla.reading import READERS, STAFF, is_about, nameless, readable
 from services.sla.rulebook import Book
 from services.sla.stream import say_all
 from services.sla.words import brief_of, pause_of, stamp, state_of

@@ -15,7 +15,7 @@ from services.kernel.clock import Clock
 from services.kernel.errors import Refused, Unavailable
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
-from services.sla.commitments import STAFF, Desk, Done, Promises, RolesOf, Wanted
+from services.sla.acts.commitments import STAFF, Desk, Done, Promises, RolesOf, Wanted
 from services.sla.handlers import RulesFor, Utterance
 from services.sla.stream import say_all
 from services.sla.words import commitment_of

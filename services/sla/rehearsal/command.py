@@ -13,7 +13,7 @@ from services.runtime.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.sla.asking import Desk
+    from services.sla.rehearsal.asking import Desk
 
 app = typer.Typer(help="Clocks of tickets.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ OneClock = Annotated[str, typer.Argument(metavar="CLOCK", help="Name of the cloc
 
 def _ask(token: str, question: Callable[[Desk], None]) -> None:
     """Imported when asked: other commands need no gRPC."""
-    from services.sla.asking import asked
+    from services.sla.rehearsal.asking import asked
 
     asked(token, question)
 
@@ -139,7 +139,7 @@ def replay(
     since: Annotated[str, typer.Option(help="With --all: tickets of this day and later, as 2026-11-01.")] = "",
 ) -> None:
     """Reckons clocks anew from the stream's log alone, and compares with what is kept; ends with 1 on a difference."""
-    from services.sla.judging import replayed
+    from services.sla.rehearsal.judging import replayed
 
     if every == bool(number):
         raise typer.BadParameter("name one ticket, or say --all")
@@ -157,7 +157,7 @@ def what_if(
 ) -> None:
     """Tells what changed clocks would have made of the tickets of these days; writes nothing."""
     from services.profile.faults import ProfileFaults
-    from services.sla.judging import supposed
+    from services.sla.rehearsal.judging import supposed
 
     try:
         supposed(Settings(), folder, first, last, profile, as_json=as_json)

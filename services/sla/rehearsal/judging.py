@@ -21,14 +21,14 @@ from services.runtime.clock import clock_from
 from services.runtime.mongo import connect
 from services.runtime.settings import Settings
 from services.runtime.tail import read_whole_log
-from services.sla.asking import length
-from services.sla.history import Told, compared
-from services.sla.listing import Listing, MongoListing
+from services.sla.acts.listing import Listing, MongoListing
 from services.sla.model import Timeline
+from services.sla.rehearsal.asking import length
+from services.sla.rehearsal.history import Told, compared
+from services.sla.rehearsal.what_if import WhatIf, what_if
 from services.sla.rulebook import Rulebook, rules_of
 from services.sla.rulebooks import MongoBooks
 from services.sla.storage import MongoClocks
-from services.sla.what_if import WhatIf, what_if
 
 MOST_DAYS = 400
 _BITE = 500

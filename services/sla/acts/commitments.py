@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from services.kernel.errors import Missing, Refused
-from services.sla.amending import Amended, amend, cause_of
+from services.sla.acts.amending import Amended, amend, cause_of
 from services.sla.handlers import Clocks, RulesFor
 from services.sla.model import Commitment, Effect, Facts, Rules, Timeline
 from services.sla.policy import promising

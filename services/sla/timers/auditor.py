@@ -19,10 +19,10 @@ from services.kernel.errors import DeskstreamError
 from services.kernel.ticket import ticket_number
 from services.runtime import telemetry
 from services.runtime.message import Said, event_id
-from services.sla.audit_row import Post
 from services.sla.handlers import SHARDS, RulesFor, readable
 from services.sla.model import Timeline
 from services.sla.policy.overdue import Finding, missed
+from services.sla.timers.audit_row import Post
 from services.sla.words import stamp
 
 EVERY = 15.0
