@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services.kernel.errors import Refused
+from services.kernel.errors import Missing, Refused
 from services.profile.watch import WatchRules
-from services.watch import policy
+from services.watch import policy, wording
 from services.watch.handlers import settled
 from services.watch.logbook import Logbook
 from services.watch.model import Contact, Entry, Notice, Outage, Who, shelf_of
@@ -52,9 +52,9 @@ class Desk(Logbook):
         if standing is None:
             if not on:
                 raise Refused("Outage mode is off; there is nothing to recover from.", code="conflict")
-            last = next((int(e.id.rpartition("-")[2]) for e in self._entries.listed(shelf_of("outage", name), 1)), 0)
+            number = policy.next_number(self._entries.listed(shelf_of("outage", name), MOST_SHOWN))
             begun = Outage("outage", policy.text(what, "what"), now, by)
-            return self._add(Entry(f"{name}-outage-{last + 1}", name, begun), "watch.outage_started", by, now)
+            return self._add(Entry(f"{name}-outage-{number}", name, begun), "watch.outage_started", by, now)
         about = standing.about
         assert isinstance(about, Outage)  # noqa: S101 - its shelf holds no other
         if on == (about.mode == "outage"):
@@ -88,9 +88,16 @@ class Desk(Logbook):
     def settle(self, person: Person, key: str, outcome: str) -> Entry:
         """A contact that was called otherwise or cannot be called at all; with what came of it (H10)."""
         seen = self._one(key, Contact)
+        if not self.sees(person, seen):
+            raise Missing(f'There is no contact "{key[:120]}"; list them to see which there are.')
         policy.role_of(self._ruled(seen.profile)[1].outage.switched_by, person.roles)
         written = f"{policy.text(outcome, 'outcome')} ({person.id})"
         return settled(self._entries, key, written, self._clock.now()) or seen
+
+    def sees(self, person: Person, entry: Entry) -> bool:
+        """Not who is complained about: they do not learn who is called, nor that there is a complaint (C28)."""
+        about = entry.about
+        return not isinstance(about, Contact) or wording.accused_of(about) not in {person.id, person.name} - {""}
 
     def publish(self, person: Person, profile: str, notice: Notice, key: str) -> Entry:
         """Publishes a notice, once for an idempotency key (H12). `notice.by` and `.at` are filled in here."""
@@ -112,7 +119,7 @@ class Desk(Logbook):
             zh=policy.text(notice.zh, "text_zh"),
             en=policy.text(notice.en, "text_en"),
             starts_at=starts,
-            channels=notice.channels or CHANNELS,
+            channels=tuple(dict.fromkeys(notice.channels)) or CHANNELS,
             by=by,
             at=now,
         )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.kernel.errors import Fault, Refused
 from services.profile.watch import Schedule
-from services.watch.model import Finding, FindingTask, Inspection, Outage, TaskState, Who
+from services.watch.model import Entry, Finding, FindingTask, Inspection, Outage, TaskState, Who
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LOOK_BACK = timedelta(days=62)
@@ -63,6 +63,11 @@ def recorded(turn: Inspection, by: Who, abnormal: bool, note: str, now: datetime
         raise Refused(f"This turn opens at {turn.opens_at:%Y-%m-%d %H:%M} UTC; record it then.", code="conflict")
     late = turn.state == "missed" or now > turn.due_at
     return replace(turn, state="late" if late else "done", done_at=now, by=by, abnormal=abnormal, note=note)
+
+
+def next_number(newest: Iterable[Entry]) -> int:
+    """The number after those of outages or surges; a clock put back lets the last one not stand last by its time."""
+    return 1 + max((int(entry.id.rpartition("-")[2]) for entry in newest), default=0)
 
 
 def agrees(outage: Outage, entered: int) -> bool:

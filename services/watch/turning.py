@@ -22,6 +22,8 @@ from services.watch.storage import as_said
 
 _AT_ONCE = 200
 _FORGET_EVERY = timedelta(minutes=5)
+_UNEQUAL = timedelta(seconds=5)
+"""How far the clocks of two replicas may lie apart."""
 
 
 class Kept(Entries, Unsaid, Protocol):
@@ -58,12 +60,15 @@ class Turning:
             del self._told[key]
         now = self._clock.now()
         said: list[Said] = []
+        told: dict[str, list[str]] = {}
         for key, owed in self._entries.unsaid(now - LEAVE_ALONE, AT_ONCE):
             said += owed
-            self._told[key] = [one.id for one in owed]
+            told[key] = [one.id for one in owed]
         for entry, word in self.turn(now):
             said.append(as_said(word))
-            self._told.setdefault(entry.id, []).append(word.id)
+            told.setdefault(entry.id, []).append(word.id)
+        # Not before: of a step that fails halfway nothing is said.
+        self._told = told
         return said
 
     def turn(self, now: datetime) -> list[tuple[Entry, Word]]:
@@ -139,9 +144,11 @@ class Turning:
             return
         if calls >= rules.calls:
             begun = Surge(now, calls, rules.calls, rules.within.seconds)
+            newest = self._entries.listed(shelf, _AT_ONCE)
+            if any(isinstance(each.about, Surge) and _just_ended(each.about, now) for each in newest):
+                return
             # Numbered one after the other: two replicas that see it at once write the same entry.
-            last = next((int(entry.id.rpartition("-")[2]) for entry in self._entries.listed(shelf, 1)), 0)
-            fresh = Entry(f"{desk.name}-surge-{last + 1}", desk.name, begun)
+            fresh = Entry(f"{desk.name}-surge-{policy.next_number(newest)}", desk.name, begun)
             word = wording.word_about(fresh, "watch.surge_began", SYSTEM, now, self._named)
             fresh = fresh.with_word(word, owed=True)
             if not self._entries.add_new([fresh], now):
@@ -151,3 +158,8 @@ class Turning:
         word = wording.word_about(new, key, SYSTEM, now, self._named)
         new = new.with_word(word, owed=True)
         return [(new, word)] if self._entries.swap(seen, new, now) else ()
+
+
+def _just_ended(surge: Surge, now: datetime) -> bool:
+    """Whether a replica whose clock is ahead has seen the end of it, which this one comes to in a moment."""
+    return surge.ended_at is not None and now < surge.ended_at <= now + _UNEQUAL

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from services.contracts.deskstream.v1 import watch_pb2
-from services.kernel.errors import Missing, Refused
+from services.kernel.errors import Missing, Refused, Unavailable
 from services.watch import forms
 from tests.watch.world import HOUR, MINUTE, NOON, OUTSIDER, PROFILE, SUPERVISOR, WATCHER, called, record
 
@@ -202,3 +202,29 @@ def test_what_the_broker_did_not_take_is_said_by_the_relay(world):
     assert world.turn() == []
     assert world.turn(timedelta(seconds=6)) == ["watch.outage_started"]
     assert world.turn(timedelta(seconds=6)) == []
+
+
+def test_what_is_owed_survives_a_step_that_failed_halfway(world, monkeypatch):
+    """H8: the relay had it in hand when the database went away; it had been said to nobody."""
+    world.desk._say = lambda entry: None
+    world.out()
+    world.clock.at += timedelta(seconds=6)
+
+    def away(now):
+        raise Unavailable("The database is away.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.turning, "turn", away)
+        with pytest.raises(Unavailable):
+            world.turn()
+    assert world.turn() == ["watch.outage_started"]
+
+
+def test_a_clock_put_back_hides_no_outage(world):
+    """H8: the number is a new one though the last outage does not stand last by its time."""
+    for expected in (1, 2, 3):
+        assert world.out().id == f"itss_desk-outage-{expected}"
+        world.desk.set_paper_count(SUPERVISOR, f"itss_desk-outage-{expected}", 0, "")
+        world.over()
+        assert "watch.outage_ended" in world.turn()
+        world.clock.at -= HOUR

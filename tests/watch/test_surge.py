@@ -71,3 +71,25 @@ def test_calls_that_can_belong_to_no_surge_any_more_are_forgotten(world):
     assert world.entries.offered(PROFILE, NOON - MINUTE, NOON + MINUTE) == 5
     world.turn(20 * MINUTE)
     assert world.entries.offered(PROFILE, NOON - MINUTE, NOON + MINUTE) == 0
+
+
+def test_a_replica_whose_clock_lags_begins_no_surge_that_another_has_seen_end(world):
+    """H16: between the two instants the window of the one still holds the calls."""
+    world.clock.at = NOON + MINUTE
+    offered(world, 40, NOON)
+    assert world.turn() == ["watch.surge_began"]
+    other = world.replica()
+    assert world.turn(4 * MINUTE + SECOND / 2) == ["watch.surge_ended"]
+    world.clock.at -= SECOND
+    assert [one.key for one in other.step()] == []
+
+
+def test_a_clock_put_back_hides_no_surge(world):
+    """H16."""
+    for number in (1, 2, 3):
+        now = world.clock.at
+        world.hear(*(ringing(f"s{number}-{call}", now) for call in range(40)))
+        assert world.turn() == ["watch.surge_began"]
+        assert world.desk.state(PROFILE).surge.id == f"{PROFILE}-surge-{number}"
+        assert "watch.surge_ended" in world.turn(10 * MINUTE)
+        world.clock.at = now - 30 * MINUTE
