@@ -18,6 +18,8 @@ FIELD = "outage"
 OUTAGE_CALL = "outage"
 """Kind of the callback tasks that answer watch.contact_owed (H10)."""
 _TRIES = 8
+_LONGEST_CALL = 200
+"""Characters of the id of a call, as intake takes them; whatever is longer is none."""
 
 
 class Message(Protocol):
@@ -105,7 +107,8 @@ class Hearing:
                 elif message.key.startswith("callback."):
                     self._settled(message, now)
                 else:
-                    calls += self._offered(message, now)
+                    # Adapters say these themselves: an instant ahead would be kept for good, and be counted one day.
+                    calls += [(profile, call, min(at, now)) for profile, call, at in self._offered(message, now)]
             except Refused as refused:
                 message.refuse(refused)
             except Missing as missing:
@@ -173,7 +176,7 @@ class Hearing:
             event = message.decode(intake_pb2.CallEvent)
             profile, call, at = event.profile, event.call_id, wording.instant(event.at)
         rules = self._rules(profile)
-        if call and rules is not None and rules.surge is not None:
+        if 0 < len(call) <= _LONGEST_CALL and rules is not None and rules.surge is not None:
             yield self._rules.name(profile), call, at or now
 
 

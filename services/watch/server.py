@@ -72,9 +72,7 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
         """On, or over (H8)."""
         entry = self._desk.switch_outage(_person(), request.profile, request.on, request.what)
         contacts = () if request.on else self._desk.contacts(entry.id, MOST_SHOWN)
-        return pb.SwitchOutageResponse(
-            outage=self._outage(entry), contacts=[wording.contact_of(each) for each in contacts]
-        )
+        return pb.SwitchOutageResponse(outage=self._outage(entry), contacts=self._contacts(contacts))
 
     def SetPaperCount(self, request: pb.SetPaperCountRequest, context: Any) -> pb.SetPaperCountResponse:
         """How many stand on paper (H9)."""
@@ -97,8 +95,7 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
         """The list to reconcile: who was entered, who is still owed a call (H8, H9)."""
         size = _size(request.page_size)
         found = self._desk.contacts(request.outage_id, size, request.page_token)
-        shown = [wording.contact_of(each) for each in found]
-        return pb.ListContactsResponse(contacts=shown, next_page_token=_token(found, size))
+        return pb.ListContactsResponse(contacts=self._contacts(found), next_page_token=_token(found, size))
 
     def SettleContact(self, request: pb.SettleContactRequest, context: Any) -> pb.SettleContactResponse:
         """A contact no callback can settle."""
@@ -203,6 +200,10 @@ class WatchServicer(watch_pb2_grpc.WatchServiceServicer):
                 return
             before = found[-1].place
 
+    def _contacts(self, found: Sequence[Entry]) -> list[pb.OwedContact]:
+        person = _person()
+        return [wording.contact_of(each) for each in found if self._desk.sees(person, each)]
+
     def _outage(self, entry: Entry) -> pb.Outage:
         return wording.outage_of(entry, *self._desk.counts(entry.id))
 
@@ -226,7 +227,7 @@ def service(desk: Desk, zone_of: Callable[[str], ZoneInfo], clock: Clock, close:
 
 def _person() -> Person:
     principal = caller()
-    return Person(principal.id, principal.roles)
+    return Person(principal.id, principal.roles, principal.name)
 
 
 def _size(asked: int) -> int:

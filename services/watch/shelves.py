@@ -27,6 +27,7 @@ class Person:
 
     id: str
     roles: Collection[str]
+    name: str = ""
 
 
 class Shelves:

@@ -64,6 +64,11 @@ def contact_of(entry: Entry) -> pb.OwedContact:
     )
 
 
+def accused_of(about: Contact) -> str:
+    """Whom the contact complains about; empty where it complains about nobody."""
+    return sla_pb2.TicketBrief.FromString(about.brief).accused
+
+
 def brief_of(number: str, draft: intake_pb2.RequestDraft) -> bytes:
     """Whom to call about what, for the callback after the outage."""
     who = draft.requester
