@@ -35,8 +35,9 @@ from services.runtime.mongo import connect
 from services.runtime.settings import Settings
 from services.sla.handlers import hear
 from services.sla.hearing import news_of
+from services.sla.rows import row_of
 from services.sla.rulebook import Rulebook
-from services.sla.storage import MongoClocks, _row
+from services.sla.storage import MongoClocks
 from tests.sla.stage import PROFILE, ticket_event
 from tests.sla.world import Shelf
 
@@ -173,7 +174,7 @@ def _pattern() -> dict[str, Any]:
     said: Said = ticket_event("DS20250303-000000", 1, received, received=received)
     assert isinstance(said.body, TicketEvent)
     hear(shelf, rulebook, [news_of(said.body)], received)
-    return _row(next(iter(shelf.kept.values())), "")
+    return row_of(next(iter(shelf.kept.values())), "")
 
 
 def _shifted(pattern: dict[str, Any], number: str, due: datetime) -> dict[str, Any]:

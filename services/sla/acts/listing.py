@@ -6,16 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
-from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from services.contracts.deskstream.v1.sla_pb2 import TicketBrief
 from services.runtime.mongo import Row, available
 from services.sla.model import Clock, Rules, Status, Timeline
 from services.sla.policy.pauses import remaining
-from services.sla.storage import timeline_of
+from services.sla.rows import PLAIN_TIMES, timeline_of
 
-_UTC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BITE = 500
 AT_RISK_FROM = 0.8
@@ -46,7 +44,7 @@ class MongoListing:
     """`Listing` over the collection of `storage.MongoClocks`."""
 
     def __init__(self, database: Database[Row]) -> None:
-        self._timelines = database.get_collection("timelines", codec_options=_UTC)
+        self._timelines = database.get_collection("timelines", codec_options=PLAIN_TIMES)
 
     def open(self) -> Sequence[Holder]:
         """See Listing. Three sparse indexes together know every open ticket: due, overdue and idle ones."""
