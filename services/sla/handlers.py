@@ -18,6 +18,7 @@ from services.sla.policy.steps import judge
 SHARDS = 8
 _TRIES = 8
 _MOST_LOOKED_AT = 20_000
+_LONGEST_CYCLE = 6
 
 Stuck = Callable[[str, Exception], None]
 """Told the number of a ticket that cannot be read or judged, and why."""
@@ -232,8 +233,8 @@ def parse_escalation_id(text: str) -> tuple[str, str, int]:
     """Number, clock and cycle. Raises Missing for anything else."""
     number, _, rest = text.partition("/")
     clock, _, cycle = rest.partition("/")
-    if not clock or not cycle.isdigit():
-        raise Missing(f'"{text}" names no escalation; it looks like DS20250303-000001/start/0.')
+    if not clock or not cycle.isdecimal() or len(cycle) > _LONGEST_CYCLE:
+        raise Missing(f'"{text[:120]}" names no escalation; it looks like DS20250303-000001/start/0.')
     return number, clock, int(cycle)
 
 

@@ -11,11 +11,12 @@ import grpc
 from services.contracts.deskstream.v1 import sla_pb2 as pb
 from services.contracts.deskstream.v1 import sla_pb2_grpc as rpc
 from services.kernel.clock import Clock
-from services.kernel.errors import Unavailable
+from services.kernel.errors import Missing, Refused, Unavailable
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
-from services.sla.acts.reading import READERS, is_about, nameless, readable
-from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk
+from services.sla.acts.reading import READERS, is_about, nameless, outside, readable
+from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk, parse_escalation_id
+from services.sla.policy.holding import LONGEST_REASON
 from services.sla.policy.previewing import preview
 from services.sla.stream import say_all
 from services.sla.words import (
@@ -73,8 +74,7 @@ class Servicer(rpc.SlaServiceServicer):
             pause.ClearField("reason")
             pause.ClearField("by")
         for promised in (*told.commitments, *(each.commitment for each in told.clocks if each.HasField("commitment"))):
-            promised.ClearField("owner")
-            promised.ClearField("made_by")
+            outside(promised)
         return told
 
     def ListAtRisk(self, request: pb.ListAtRiskRequest, context: grpc.ServicerContext) -> pb.ListAtRiskResponse:
@@ -82,7 +82,7 @@ class Servicer(rpc.SlaServiceServicer):
         now = self._now()
         within = max(request.within_seconds, 0)
         until = now + timedelta(seconds=min(within, 366 * 86_400))
-        size = min(request.page_size or 100, _MOST)
+        size = min(max(request.page_size, 0) or 100, _MOST)
         items = at_risk(
             self._store, self._rules_for, within, request.team, size, now, until, request.families, request.clocks
         )
@@ -116,6 +116,12 @@ class Servicer(rpc.SlaServiceServicer):
 
     def Acknowledge(self, request: pb.AcknowledgeRequest, context: grpc.ServicerContext) -> pb.AcknowledgeResponse:
         person, cause = caller(), f"acknowledged/{uuid4()}"
+        if len(request.reason) > LONGEST_REASON:
+            raise Refused(f"Say why in up to {LONGEST_REASON} characters.", field="reason")
+        number, _, _ = parse_escalation_id(request.escalation_id)
+        known = self._store.read([number]).get(number)
+        if known is not None and is_about(brief_of(known), person):
+            raise Missing(f'No clocks are kept for ticket "{number}".')
         taken = acknowledge(
             self._store,
             self._rules_for,

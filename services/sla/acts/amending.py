@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from services.kernel.errors import Missing, Unavailable
+from services.kernel.errors import Missing, Refused, Unavailable
 from services.sla.model import Effect, Facts, Rules, Timeline
 from services.sla.policy.steps import judge
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from services.sla.handlers import Clocks, RulesFor
 
 _TRIES = 8
+LONGEST_KEY = 200
+"""Characters; keys are kept with everything that was done under them."""
 
 Change = Callable[[Timeline, Rules], tuple[Facts, tuple[Effect, ...]]]
 """The facts after what a person did, and what is to be said of it; raises Refused or Missing."""
@@ -30,6 +32,8 @@ class Amended(NamedTuple):
 
 def cause_of(kind: str, number: str, person: str, key: str = "") -> str:
     """Names what one person does to a ticket once: with the same key it is the same act, without a key a new one."""
+    if len(key) > LONGEST_KEY:
+        raise Refused(f"An idempotency key has up to {LONGEST_KEY} characters; shorten it.", field="idempotency_key")
     return f"{kind}/{number}/{key or uuid4()}/{person}"
 
 

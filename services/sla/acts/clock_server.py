@@ -71,7 +71,7 @@ class Servicer(rpc.ClockServiceServicer):
 
     def ListOpen(self, request: pb.ListOpenRequest, context: grpc.ServicerContext) -> pb.ListOpenResponse:
         """Open tickets with age, holder, next due and breach state, by number (D20)."""
-        size, now = min(request.page_size or 100, _MOST), self._now()
+        size, now = min(max(request.page_size, 0) or 100, _MOST), self._now()
         holders = self._listing.open()
         page = within_page(holders, request.page_token, request.team, request.assignee, size + 1)
         kept = self._store.read([each.number for each in page[:size]])

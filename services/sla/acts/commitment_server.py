@@ -16,6 +16,7 @@ from services.kernel.errors import Refused, Unavailable
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.acts.commitments import STAFF, Desk, Done, Promises, RolesOf, Wanted
+from services.sla.acts.reading import outside
 from services.sla.handlers import RulesFor, Utterance
 from services.sla.stream import say_all
 from services.sla.words import commitment_of
@@ -31,6 +32,7 @@ ALLOW: Mapping[str, Allow] = {
     "ListCommitments": "SIGNED_IN",
 }
 _MOST = 500
+_LONGEST_TOKEN = 9
 
 
 class Servicer(rpc.CommitmentServiceServicer):
@@ -109,13 +111,13 @@ class Servicer(rpc.CommitmentServiceServicer):
         until = _instant(request.until) if request.HasField("until") else None
         wanted = Wanted(request.number, request.owner, request.kind, request.open, first, until)
         found = self._desk.found(wanted, person)
-        if request.page_token and not request.page_token.isdecimal():
+        if request.page_token and not (request.page_token.isdecimal() and len(request.page_token) <= _LONGEST_TOKEN):
             raise Refused("The page token is none of ours: take it from the answer before.", field="page_token")
         start, size = int(request.page_token or 0), min(max(request.page_size, 0) or 100, _MOST)
         answer = pb.ListCommitmentsResponse(next_page_token=str(start + size) if start + size < len(found) else "")
         for timeline, commitment in found[start : start + size]:
             told = commitment_of(commitment, timeline.facts, now)
-            answer.commitments.append(told if person.has(*STAFF) else _outside(told))
+            answer.commitments.append(told if person.has(*STAFF) else outside(told))
         return answer
 
     def _told(self, done: Done, now: datetime) -> sla_pb2.Commitment:
@@ -130,12 +132,6 @@ class Servicer(rpc.CommitmentServiceServicer):
     def _now(self) -> datetime:
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
-def _outside(told: sla_pb2.Commitment) -> sla_pb2.Commitment:
-    for field in ("owner", "made_by", "kept_by", "note", "remind_at"):
-        told.ClearField(field)
-    return told
 
 
 def _instant(stamp: Timestamp) -> datetime:

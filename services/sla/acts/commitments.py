@@ -163,9 +163,10 @@ class Desk:
         staff, overseer = (not roles.isdisjoint(caller.roles) for roles in (STAFF, OVERSEERS))
         if wanted.number:
             timeline = self._store.read([wanted.number]).get(wanted.number)
-            if timeline is None or not (staff or _asked(timeline, caller)):
+            if timeline is None or _is_accused(timeline, caller) or not (staff or _asked(timeline, caller)):
                 raise Missing(f'No promises are kept for ticket "{wanted.number}".')
-            return [timeline], wanted.owner
+            # Who keeps a promise is the desk's inside: customers cannot find it out by asking for each in turn.
+            return [timeline], wanted.owner if staff else ""
         if not staff:
             raise Refused("Name a ticket of yours.", code="forbidden", field="number")
         owner = wanted.owner or ("" if wanted.kind and overseer else caller.id)
@@ -222,8 +223,9 @@ def _is_accused(timeline: Timeline, caller: Caller) -> bool:
 
 
 def _check_not_accused(timeline: Timeline, caller: Caller) -> None:
+    """As if there were no such ticket: who is complained about is told nothing of it (C28)."""
     if _is_accused(timeline, caller):
-        raise Refused("Nobody promises anything in a complaint about themselves; ask a manager.", code="forbidden")
+        raise Missing(f'No clocks are kept for ticket "{timeline.number}".')
 
 
 def _asked(timeline: Timeline, caller: Caller) -> bool:

@@ -40,6 +40,13 @@ def is_about(brief: pb.TicketBrief, person: Principal) -> bool:
     return bool(brief.accused) and brief.accused in (person.id, person.name)
 
 
+def outside(told: pb.Commitment) -> pb.Commitment:
+    """What customers are told of a promise: what, by when and how it stands; not by whom, nor the desk's own words."""
+    for field in ("owner", "made_by", "kept_by", "note", "remind_at"):
+        told.ClearField(field)
+    return told
+
+
 def nameless(brief: pb.TicketBrief) -> pb.TicketBrief:
     """A list of limits needs nobody's name or address (P1)."""
     for field in ("name", "email"):

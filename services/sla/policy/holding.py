@@ -18,6 +18,8 @@ MAY_HOLD = frozenset({"team_leader", "desk_manager", "supervisor", "project_mana
 """Who may hold a clock where a profile permits pauses and names no roles."""
 MAY_RECALCULATE = frozenset({"desk_manager", "supervisor", "administrator"})
 LONGEST_REASON = 500
+MOST_HOLDS = 200
+"""On one ticket, ended ones included: every judgement of its clocks looks at all of them."""
 
 
 class Changed(NamedTuple):
@@ -66,6 +68,8 @@ def hold(
     if not may.intersection(roles):
         raise Refused(f"Clocks may be held by: {', '.join(sorted(may))}.", code="forbidden")
     reason = _reason(reason, pausing)
+    if len(facts.holds) >= MOST_HOLDS:
+        raise Refused(f"Ticket {before.number} was held {MOST_HOLDS} times already; let it run.", code="conflict")
     if found := held(facts, now, clock):
         raise Refused(f'It is held already by {found[0].by}, reason "{found[0].reason}".', code="conflict")
     names = _pausable(before, rules)

@@ -15,6 +15,8 @@ from services.sla.model import Commitment, Facts, Rules
 
 LONGEST_TEXT = 500
 """Characters of what is promised, and of why it changed."""
+LONGEST_GIVEN = 64
+"""Characters of a time; they are kept as they were given."""
 MANAGERS = frozenset({"team_leader", "desk_manager", "supervisor", "project_manager", "operations_manager"})
 
 _FARTHEST = timedelta(days=3 * 366)
@@ -55,6 +57,8 @@ def kind_of(key: str, rules: Rules) -> CommitmentKind:
 def due_of(text: str, kind: CommitmentKind, rules: Rules, now: datetime) -> Due:
     """What the words of a promise mean now; in milliseconds. Refuses what is past, too far or unreadable."""
     words = text.strip()
+    if len(words) > LONGEST_GIVEN:
+        raise Refused(f"A time has up to {LONGEST_GIVEN} characters; {_REMEDY}.", field="due")
     due = _length(words, kind, rules, now) if _LENGTH.match(words) else Due(_instant(words, rules, now), "")
     at = due.at.replace(microsecond=due.at.microsecond // 1000 * 1000)
     if at <= now:
@@ -191,6 +195,8 @@ def _instant(words: str, rules: Rules, now: datetime) -> datetime:
         else:
             at = datetime.fromisoformat(words)
             at = at.replace(tzinfo=zone) if at.tzinfo is None else at
+            # No zone can show the edges of time.
+            at.astimezone(zone)
         return at.astimezone(now.tzinfo)
     except (ValueError, OverflowError):
         raise Refused(f'"{words[:40]}" is no time to promise; {_REMEDY}.', field="due") from None
