@@ -56,7 +56,7 @@ def owed_kind(ticket: TicketFacts, profile: Profile) -> Kind | None:
     such step, when it is resolved.
     """
     rules = profile.callback
-    if rules is None or rules.scope == "none" or (rules.scope == "complaint" and not ticket.complaint):
+    if rules is None or not rules.covers(ticket.complaint, ticket.path):
         return None
     if ticket.ended:
         return None

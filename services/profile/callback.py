@@ -39,10 +39,17 @@ class Survey(Facet):
 class Callback(Facet):
     """Who is called back, by whom, until when (F-group)."""
 
-    scope: Literal["all", "complaint", "none"] = "all"
+    scope: Literal["all", "complex", "complaint", "none"] = "all"
+    """complex: complaints and what was dispatched or escalated (AM14)."""
     roles: dict[Literal["online", "dispatched"], tuple[Name, ...]]
     due: Duration
     attempts: int = Field(default=3, ge=1)
     retry_after: Duration = Span(seconds=7200)
     missed_over_rings: int | None = None
     seconds_per_ring: int = 5
+
+    def covers(self, complaint: bool, path: str) -> bool:
+        """Whether such a ticket is called back once it is solved (X10)."""
+        if self.scope == "complex":
+            return complaint or path == "dispatched"
+        return self.scope == "all" or (self.scope == "complaint" and complaint)

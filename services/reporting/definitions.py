@@ -108,6 +108,13 @@ DEFINITIONS: tuple[Definition, ...] = (
         "sum of the months' first-contact resolution rates / months with tickets",
     ),
     Definition(
+        "callback_timeliness",
+        "回访及时率",
+        "Timeliness of callbacks",
+        "在时限内完成回访的次数 / 回访时限在期内到期的次数",
+        "callbacks made within their limit / callbacks whose limit was due in the period",
+    ),
+    Definition(
         "escalation_timeliness",
         "升级工单处理及时率",
         "Timeliness of escalated work orders",

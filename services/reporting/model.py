@@ -18,8 +18,12 @@ MET, BREACHED, MET_LATE, CANCELLED = 3, 4, 5, 6
 REACHED, UNREACHABLE, CALLBACK_CANCELLED = 4, 5, 6
 PHONE = 1
 
-PROMISED_REPLY = "promised_reply/"
-"""Begins the keys of the clock of a reply time promised with a work order to the second line (C16, D22)."""
+TIMED_BY_CLOCK = {
+    "promised_reply": "escalation_timeliness",
+    "callback": "callback_timeliness",
+    "complaint_callback": "callback_timeliness",
+}
+"""Figures that one clock alone decides, by its name: what was promised with a work order (D22), callbacks (F10)."""
 
 # A clock that ended says more than one that was cancelled, a late stop more than the breach before it.
 _RANK = {CANCELLED: 1, MET: 2, BREACHED: 3, MET_LATE: 4}
@@ -163,7 +167,7 @@ class Facts(NamedTuple):
         for dispatch in self.dispatches.values():
             yield dispatch.at // DAY_US
         for key, outcome in self.outcomes.items():
-            if outcome.owner or key.startswith(PROMISED_REPLY):
+            if outcome.owner or key.partition("/")[0] in TIMED_BY_CLOCK:
                 yield outcome.due // DAY_US
 
     def join(self, other: Facts) -> Facts:

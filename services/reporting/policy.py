@@ -17,8 +17,8 @@ from services.reporting.model import (
     PHASE_OPEN,
     PHASE_RESOLVED,
     PHONE,
-    PROMISED_REPLY,
     REACHED,
+    TIMED_BY_CLOCK,
     UNREACHABLE,
     Contact,
     Facts,
@@ -59,8 +59,9 @@ def ticket_records(facts: Facts) -> Iterator[Record]:
     if ticket.phase == PHASE_CLOSED and ticket.closed:
         yield Record("timeliness", ticket.closed, timely(facts), 1)
     for key, outcome in facts.outcomes.items():
-        if key.startswith(PROMISED_REPLY) and outcome.status != CANCELLED:
-            yield Record("escalation_timeliness", outcome.due, outcome.status == MET, 1)
+        figure = TIMED_BY_CLOCK.get(key.partition("/")[0])
+        if figure and outcome.due and outcome.status != CANCELLED:
+            yield Record(figure, outcome.due, outcome.status == MET, 1)
     if facts.dispatches:
         yield from _dispatch_records(facts)
     if facts.callbacks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -179,3 +180,15 @@ def test_a_malformed_event_is_refused_alone():
     assert nameless.refused.field == "ticket.number"
     assert strange.refused
     assert "itss_desk" in strange.refused.message
+
+
+@pytest.mark.parametrize(
+    ("path", "neutral", "owed"),
+    [("online", "CONSULTATION", 0), ("dispatched", "CONSULTATION", 1), ("online", "COMPLAINT", 1)],
+)
+def test_a_desk_may_call_back_complaints_and_complex_matters_only(path, neutral, owed):
+    """F10, X10: due within a day."""
+    of = ticket("told_customer", path=path, neutral=neutral, profile="hotline_quality")
+    tasks = FakeTasks()
+    hearing(tasks).hear([heard("result_told", of)], NOON)
+    assert [each.due_at for each in tasks.tasks.values() if each.open] == [NOON + 24 * HOUR] * owed

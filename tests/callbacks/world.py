@@ -23,7 +23,7 @@ POLICY = Path(__file__).parents[2] / "deploy" / "policy"
 
 @cache
 def profiles() -> Profiles:
-    return load_all(POLICY, "itss_desk,generic_desk", "itss_desk")
+    return load_all(POLICY, "itss_desk,generic_desk,hotline_quality", "itss_desk")
 
 
 def ticket(

@@ -36,11 +36,11 @@ def another(sequence: int, version: int) -> Heard:
     return heard("sla.met", body, number(sequence))
 
 
-def escalated(sequence: int, outcome: str) -> Heard:
-    """What becomes of the reply promised with a work order to the second line."""
+def escalated(sequence: int, outcome: str, clock: str = "promised_reply") -> Heard:
+    """What becomes of the reply promised with a work order to the second line, or of another clock."""
     body = SlaEvent(ticket_version=3)
     body.ticket.number, body.ticket.profile = number(sequence), DESK
-    body.clock.clock, body.clock.status = "promised_reply", ClockStatus.Value(f"CLOCK_STATUS_{outcome}")
+    body.clock.clock, body.clock.status = clock, ClockStatus.Value(f"CLOCK_STATUS_{outcome}")
     body.clock.due_at.FromDatetime(NOON)
     return heard(f"sla.{NAMES[outcome]}", body, number(sequence))
 
@@ -88,6 +88,18 @@ def test_nine_of_ten_escalated_work_orders_answered_by_the_promised_time_are_nin
     )
     found = desk.figure("escalation_timeliness")
     assert (found.numerator, found.denominator, found.value) == (9, 10, "90.00")
+
+
+def test_callbacks_made_within_their_limit_are_counted():
+    """F10: of complex matters and of complaints."""
+    desk = Desk().hears(
+        *(ticket(each) for each in range(3)),
+        escalated(0, "MET", "callback"),
+        escalated(1, "MET_LATE", "callback"),
+        escalated(2, "MET", "complaint_callback"),
+    )
+    found = desk.figure("callback_timeliness")
+    assert (found.numerator, found.denominator, found.value) == (2, 3, "66.67")
 
 
 def test_what_was_kept_before_promises_had_owners_is_read_as_it_was():

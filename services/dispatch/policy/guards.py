@@ -82,7 +82,15 @@ def _target_is_not_engineer(wish: Wish, ticket: Ticket) -> None:
         raise _conflict(f"{wish.command.target} has just handed ticket {ticket.number} back; name another engineer.")
 
 
+def _not_called_back(wish: Wish, ticket: Ticket) -> bool:
+    """Whether the desk calls back other tickets than this one (X10): then nobody waits for a callback."""
+    rules = wish.desk.profile.callback
+    return rules is not None and not rules.covers(ticket.neutral_type == "complaint", ticket.path)
+
+
 def _callback_done(wish: Wish, ticket: Ticket) -> None:
+    if _not_called_back(wish, ticket):
+        return
     if ticket.callback not in ("completed", "unreachable"):
         raise _conflict(
             f"Ticket {ticket.number} cannot {wish.row.action}: the callback (回访) is missing; "
@@ -91,6 +99,8 @@ def _callback_done(wish: Wish, ticket: Ticket) -> None:
 
 
 def _user_confirmed(wish: Wish, ticket: Ticket) -> None:
+    if _not_called_back(wish, ticket):
+        return
     if "user_confirmed" not in ticket.milestones and ticket.callback != "unreachable":
         raise _conflict(
             f"Ticket {ticket.number} cannot {wish.row.action}: the user's confirmation (用户确认) is missing; "
