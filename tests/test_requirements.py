@@ -12,7 +12,7 @@ ID = re.compile(r"\b[A-U]\d{1,2}\b")
 GROUPS = {"A": 26, "B": 23, "C": 29, "D": 23, "E": 20, "F": 28, "G": 17, "H": 19, "I": 30, "J": 26, "K": 14}
 GROUPS |= {"L": 17, "M": 31, "N": 28, "O": 14, "P": 14, "Q": 10, "R": 11, "S": 10, "T": 10, "U": 5}
 """Requirements of each group, numbered from 1."""
-WHOLE = "ABCDEFNOTU"
+WHOLE = "ABCDEFHNOTU"
 """Groups this version is about: each id either holds or says why not."""
 PARTS = {"M": (1, 2, 3, 5, 6, 7, 8, 9, 16, 19, 21, 23, 28), "Q": (1, 2, 3, 4, 6)}
 """Of other groups what dispatch needs: duty rosters and roles."""
