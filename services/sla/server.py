@@ -115,6 +115,7 @@ class Servicer(rpc.SlaServiceServicer):
         )
 
     def Acknowledge(self, request: pb.AcknowledgeRequest, context: grpc.ServicerContext) -> pb.AcknowledgeResponse:
+        """Takes an escalation or an alarm on oneself (D14, D15)."""
         person, cause = caller(), f"acknowledged/{uuid4()}"
         if len(request.reason) > LONGEST_REASON:
             raise Refused(f"Say why in up to {LONGEST_REASON} characters.", field="reason")

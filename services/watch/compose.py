@@ -82,6 +82,7 @@ class RulesOf:
         return self._profiles.get(name).profile.watch
 
     def name(self, name: str) -> str:
+        """The profile's name; the default one's for an empty name. Raises Missing for an unknown one."""
         return self._profiles.get(name).name
 
     def zone(self, name: str) -> ZoneInfo:

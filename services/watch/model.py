@@ -44,10 +44,12 @@ class Outage:
 
     @property
     def at(self) -> datetime:
+        """Where it stands in its list."""
         return self.began_at
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return self.mode != "normal"
 
 
@@ -70,10 +72,12 @@ class Contact:
 
     @property
     def at(self) -> datetime:
+        """Where it stands in its list."""
         return self.received_at
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return self.state != "done"
 
 
@@ -95,6 +99,7 @@ class Notice:
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return self.state == "published"
 
     def shown(self, now: datetime, channel: str) -> bool:
@@ -129,6 +134,7 @@ class Finding:
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return any(task.state != "done" for task in self.tasks)
 
 
@@ -153,10 +159,12 @@ class Inspection:
 
     @property
     def at(self) -> datetime:
+        """Where it stands in its list."""
         return self.opens_at
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return self.state in ("due", "missed")
 
 
@@ -173,10 +181,12 @@ class Surge:
 
     @property
     def at(self) -> datetime:
+        """Where it stands in its list."""
         return self.began_at
 
     @property
     def open(self) -> bool:
+        """Whether it still asks for something."""
         return self.ended_at is None
 
 

@@ -83,6 +83,7 @@ def brief_of(number: str, draft: intake_pb2.RequestDraft) -> bytes:
 
 
 def notice_of(entry: Entry) -> pb.PublicNotice:
+    """A public notice in the contract's words."""
     about = entry.about
     assert isinstance(about, Notice)  # noqa: S101
     return pb.PublicNotice(
@@ -103,6 +104,7 @@ def notice_of(entry: Entry) -> pb.PublicNotice:
 
 
 def finding_of(entry: Entry) -> pb.Finding:
+    """A finding with its tasks."""
     about = entry.about
     assert isinstance(about, Finding)  # noqa: S101
     tasks = [
@@ -124,6 +126,7 @@ def finding_of(entry: Entry) -> pb.Finding:
 
 
 def inspection_of(entry: Entry) -> pb.Inspection:
+    """One turn of a schedule."""
     about = entry.about
     assert isinstance(about, Inspection)  # noqa: S101
     return pb.Inspection(
@@ -146,6 +149,7 @@ def inspection_of(entry: Entry) -> pb.Inspection:
 
 
 def surge_of(entry: Entry) -> pb.Surge:
+    """A surge of calls."""
     about = entry.about
     assert isinstance(about, Surge)  # noqa: S101
     return pb.Surge(

@@ -36,19 +36,23 @@ class PlaybookServicer(PlaybookServiceServicer):
         self._clock = clock
 
     def GetPlaybook(self, request: pb.GetPlaybookRequest, context: Any) -> pb.GetPlaybookResponse:
+        """How far an emergency is: strategy, steps done, owed and due (H1-H3)."""
         principal = caller()
         who = model.Caller(principal.id, principal.roles, principal.teams)
         return self._playbooks.of(request.number, who, request.language, self._clock.now())
 
     def ListSituations(self, request: pb.ListSituationsRequest, context: Any) -> pb.ListSituationsResponse:
+        """The situations a profile knows, with their strategies (H2)."""
         found = self._playbooks.situations(request.profile, request.language, self._clock.now())
         return pb.ListSituationsResponse(situations=found)
 
     def SearchPrevention(self, request: pb.SearchPreventionRequest, context: Any) -> pb.SearchPreventionResponse:
+        """Preventive entries by type and words (H15)."""
         found = self._playbooks.prevention(request.profile, request.text, request.type, request.language)
         return pb.SearchPreventionResponse(entries=found)
 
     def ListPlans(self, request: pb.ListPlansRequest, context: Any) -> pb.ListPlansResponse:
+        """Plans with owner, version and review date, or those overdue for review."""
         overdue = request.review_overdue
         found = self._playbooks.plans(request.profile, request.language, self._clock.now(), overdue=overdue)
         return pb.ListPlansResponse(plans=found)

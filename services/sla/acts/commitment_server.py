@@ -55,6 +55,7 @@ class Servicer(rpc.CommitmentServiceServicer):
     def MakeCommitment(
         self, request: pb.MakeCommitmentRequest, context: grpc.ServicerContext
     ) -> pb.MakeCommitmentResponse:
+        """Promises a time, or a measure (D8, H17)."""
         now = self._now()
         done = self._desk.make(
             request.number,
@@ -71,6 +72,7 @@ class Servicer(rpc.CommitmentServiceServicer):
     def KeepCommitment(
         self, request: pb.KeepCommitmentRequest, context: grpc.ServicerContext
     ) -> pb.KeepCommitmentResponse:
+        """Says that a promise was kept, in time or late."""
         now = self._now()
         done = self._desk.keep(
             request.number, request.commitment_id, request.note, caller(), now, request.idempotency_key
@@ -96,6 +98,7 @@ class Servicer(rpc.CommitmentServiceServicer):
     def WithdrawCommitment(
         self, request: pb.WithdrawCommitmentRequest, context: grpc.ServicerContext
     ) -> pb.WithdrawCommitmentResponse:
+        """Takes a promise back, with a reason."""
         now = self._now()
         done = self._desk.withdraw(
             request.number, request.commitment_id, request.reason, caller(), now, request.idempotency_key

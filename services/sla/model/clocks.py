@@ -60,6 +60,7 @@ class Clock:
 
     @property
     def key(self) -> tuple[str, int, int]:
+        """Name, cycle, generation: one clock of a ticket."""
         return (self.name, self.cycle, self.generation)
 
     @property
