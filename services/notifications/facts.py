@@ -74,6 +74,7 @@ def _written(event: ticket_pb2.TicketEvent) -> dict[str, str]:
 def _of_clock(key: str, event: sla_pb2.SlaEvent, now: datetime) -> Facts:
     common = _common(key, event.ticket, _at(event.at) or now)
     roles = tuple(event.notify)
+    promise = event.clock.commitment
     if key != "sla.armed":
         return Facts(
             **common,
@@ -82,7 +83,10 @@ def _of_clock(key: str, event: sla_pb2.SlaEvent, now: datetime) -> Facts:
             family=event.clock.family,
             page=event.page,
             step=event.step,
-            owner=event.clock.commitment.owner,
+            # Whoever promised it themselves need not be told that it is theirs.
+            owner="" if key == "sla.promised" and promise.owner == promise.made_by else promise.owner,
+            promise=promise.id,
+            promised=promise.text,
             due_at=_at(event.clock.due_at),
             reason=event.pause.reason or event.recalculation.reason,
         )

@@ -59,6 +59,9 @@ class Facts:
     """How often it was told to the same rung before."""
     owner: str = ""
     """Who has to keep the promise that the event is about."""
+    promise: str = ""
+    """Which promise of the ticket, such as "c1", and its words (O4)."""
+    promised: str = ""
     due_at: datetime | None = None
     reason: str = ""
     solution: str = ""

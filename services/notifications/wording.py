@@ -1,9 +1,10 @@
 """Templates: compiled once, checked at start, rendered in a sandbox (O9, O11).
 
 A template sees `ticket` (number, title, type, grade, state, team, project, priority, requester, assignee, engineer,
-project_manager, solution, urges), `clock`, `due_at` (local text), `role`, `reason`, `satisfaction`, `desk`, `hotline`,
-`recipient`, `alert`, `record` (fields of the record just written) and `survey_link`, each a text in the recipient's
-language, empty when the event says nothing of it. No telephone number, address or description is among them.
+project_manager, solution, urges), `clock`, `promise` (id, text, owner), `due_at` (local text), `role`, `reason`,
+`satisfaction`, `desk`, `hotline`, `recipient`, `alert`, `record` (fields of the record just written) and `survey_link`,
+each a text in the recipient's language, empty when the event says nothing of it. No telephone number, address or
+description is among them.
 """
 
 from __future__ import annotations
@@ -142,6 +143,7 @@ class Wording:
                 "solution": facts.solution,
                 "urges": facts.urges or "",
             },
+            "promise": {"id": facts.promise, "text": facts.promised, "owner": self._name(facts.owner)},
             "clock": label("clock", facts.clock, language),
             "step": facts.step,
             "repeats": facts.repeats or "",

@@ -119,7 +119,7 @@ def _notices(profile: Profile) -> Iterator[Finding]:
         | {f"ticket.{row.event}" for row in profile.transitions}
         | {f"ticket.{form.event}" for form in profile.records}
     )
-    recipients = SPECIAL_RECIPIENTS | {LEADERS, UNIT_CONTACTS} | frozenset(profile.roles)
+    recipients = SPECIAL_RECIPIENTS | {"owner", LEADERS, UNIT_CONTACTS} | frozenset(profile.roles)
     for index, rule in enumerate(profile.notices.rules):
         here: Path = ("notices", "rules", index)
         yield from check_condition(profile, rule.when, (*here, "when"))
