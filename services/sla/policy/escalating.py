@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -56,8 +56,10 @@ def standing(escalations: Iterable[Escalation], name: str, cycle: int) -> Escala
     return max(found, key=lambda each: (not each.ended, each.generation), default=None)
 
 
-def escalate(turn: Turn, before: Iterable[Escalation], clocks: Iterable[Clock]) -> tuple[Escalation, ...]:
+def escalate(turn: Turn, before: Sequence[Escalation], clocks: Sequence[Clock]) -> tuple[Escalation, ...]:
     """Escalations of clocks as they stand: raised by a breach, climbed, ended with their clock."""
+    if not before and all(clock.status is not Status.BREACHED for clock in clocks):
+        return ()
     by_key: dict[Key, Clock] = {}
     latest: dict[tuple[str, int], Clock] = {}
     for clock in clocks:

@@ -72,6 +72,7 @@ class _Judgement:
         self._before = before
         self._now = now
         self._grades: Graded = facts.grades()
+        self._terms: dict[str, list[Terms]] = {}
         self._made: list[Clock] = []
 
     def clocks(self) -> list[Clock]:
@@ -118,7 +119,7 @@ class _Judgement:
         stop = max(run.stop, part.start) if run.stop is not None else None
         begun = max(part.start, run.since) if run.since else part.start
         end = part.reset or stop or run.cancelled or run.until or over
-        spans = terms_of(rule, self._facts, self._grades, begun, end, self._rules)
+        spans = self._terms_of(rule, begun, end)
         for index, terms in enumerate(spans):
             if terms.limit is None:
                 continue
@@ -136,12 +137,22 @@ class _Judgement:
             if since is not None and (place or part.start != run.start):
                 late = "grade_changed" if terms.since else "taken_up_again"
             clock = self._clock(rule, cycle, _Begun(part.start, known, generation, late, since), terms, ends, rests)
-            if part.reset is None or clock.note != "reset" or clock.status is Status.BREACHED:
+            if clock is not None:
                 self._made.append(clock)
+
+    def _terms_of(self, rule: ClockRule, start: datetime, stop: datetime | None) -> list[Terms]:
+        """The terms between two instants; while nothing about the ticket changes them, the same for all runs."""
+        if rule.due is not None or len(self._grades) > 1:
+            return terms_of(rule, self._facts, self._grades, start, stop, self._rules)
+        known = self._terms.get(rule.name)
+        if known is None:
+            known = self._terms[rule.name] = terms_of(rule, self._facts, self._grades, start, stop, self._rules)
+        return known
 
     def _clock(
         self, rule: ClockRule, cycle: Cycle, begun: _Begun, terms: Terms, ends: Ends, rests: list[Stretch]
-    ) -> Clock:
+    ) -> Clock | None:
+        """The clock; None when its time was begun anew before it was used up."""
         start, known_at, generation, late, since = begun
         earlier = self._before.get((rule.name, cycle.number, generation))
         calendar = self._rules.calendar(terms.calendar)
@@ -157,6 +168,8 @@ class _Judgement:
         # Whoever judges by a clock that lags takes no breach back that was told.
         told = earlier is not None and earlier.breach_told and earlier.due_at == due
         status, note = ends.standing(first, due, max(self._now, due) if told else self._now)
+        if note == "reset" and status is not Status.BREACHED:
+            return None
         paused_since = resting(mine, due, self._now) if mine and first is None else None
         if not note and late and since is not None and due <= since:
             note = late

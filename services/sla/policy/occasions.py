@@ -23,7 +23,8 @@ def instants(occasion: Occasion, facts: Facts, cycle: Cycle) -> list[Instant]:
         return [(0, at) for at in sorted(reached)]
     # Every clock with such an occasion looks through the whole trail at every message.
     number, events, by, records = cycle.number, occasion.event, occasion.by, occasion.record
-    changes = bool(occasion.state or occasion.team or occasion.flag)
+    states, teams, flags = occasion.state, occasion.team, occasion.flag
+    changes = bool(states or teams or flags)
     found: list[Instant] = []
     earlier: Moment | None = None
     for moment in facts.trail:
@@ -32,6 +33,9 @@ def instants(occasion: Occasion, facts: Facts, cycle: Cycle) -> list[Instant]:
             and (not events or moment.event in events)
             and (not by or moment.by in by)
             and (not records or moment.record in records)
+            and (not states or moment.state in states)
+            and (not teams or moment.team in teams)
+            and (not flags or moment.flags)
             and (not changes or _begins(occasion, moment, earlier, facts.first_version))
         ):
             found.append((moment.version, moment.at))
@@ -58,13 +62,13 @@ def stretches(standings: Sequence[Standing], facts: Facts, cycle: Cycle) -> list
 
 
 def _begins(occasion: Occasion, moment: Moment, earlier: Moment | None, first: int) -> bool:
-    """Whether the state, team and flag it names began with this version; `earlier` is the newest one known before."""
+    """Whether state and team of this version, and a flag it names, are new; `earlier` is the newest known before it."""
     if earlier is None and moment.version > first:
         # Kept since a release without trails: what stood before it is not known, so nothing began with it.
         return False
-    if occasion.state and not (moment.state in occasion.state and (earlier is None or earlier.state != moment.state)):
+    if occasion.state and earlier is not None and earlier.state == moment.state:
         return False
-    if occasion.team and not (moment.team in occasion.team and (earlier is None or earlier.team != moment.team)):
+    if occasion.team and earlier is not None and earlier.team == moment.team:
         return False
     before = earlier.flags if earlier else ()
     return not occasion.flag or any(flag in moment.flags and flag not in before for flag in occasion.flag)

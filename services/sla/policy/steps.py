@@ -38,7 +38,7 @@ def judge(before: Timeline | None, facts: Facts, rules: Rules, now: datetime, ca
         turn.say("armed", ("", facts.newest.cycle, 0), ordinal, now)
     taken = tuple(take(turn, clock, known.get(clock.key)) for clock in clocks)
     standing_before = before.escalations if before else ()
-    escalations = escalate(turn, (each for each in standing_before if not each.alarm), taken)
+    escalations = escalate(turn, [each for each in standing_before if not each.alarm], taken)
     if rules.levels.alarms or any(each.alarm for each in standing_before):
         escalations = (*escalations, *ring(turn, standing_before))
     if facts.holds and any(clock.status is Status.PAUSED for clock in taken):
