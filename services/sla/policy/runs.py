@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from services.profile.clocks import ClockRule
+from services.profile.clocks import ClockRule, Occasion
 from services.sla.model import Cycle, Facts
 from services.sla.policy.occasions import Instant, Stretch, instants
 
@@ -51,9 +51,10 @@ def runs(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterable[Run]:
 
 
 def _cut(found: Iterable[Run], rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
+    cancels, resets = _all(rule.cancel, facts, cycle), _all(rule.reset, facts, cycle)
     for run in found:
-        ended = _cancelled(run, rule, facts, cycle)
-        yield _with_resets(ended, rule, facts, cycle)
+        ended = _cancelled(run, cancels)
+        yield _with_resets(ended, resets)
         if ended.cancelled is not None:
             return
 
@@ -93,19 +94,25 @@ def _from_milestone(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run
 
 def _from_events(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
     """Started by an event, whenever it does not run; the same event may stop it and start it anew."""
+    starts = instants(rule.start, facts, cycle)
+    if not starts:
+        return
     free: tuple[datetime, int] | None = None
-    for version, at in instants(rule.start, facts, cycle):
+    # Once for all runs: a ticket of thousands of versions may have hundreds.
+    stops = [] if rule.stop.milestone else instants(rule.stop, facts, cycle)
+    cancels, resets = _all(rule.cancel, facts, cycle), _all(rule.reset, facts, cycle)
+    for version, at in starts:
         if free is not None and (at, version) < free:
             continue
         begun = Run(at, None, version=version)
         found = list(
             _to_milestone(begun, rule, facts, cycle)
             if rule.stop.milestone
-            else [begun._replace(stop=_next(rule, facts, cycle, version, at))]
+            else [begun._replace(stop=_next(stops, version, at))]
         )
         for run in found:
-            ended = _cancelled(run, rule, facts, cycle)
-            yield _with_resets(ended, rule, facts, cycle)
+            ended = _cancelled(run, cancels)
+            yield _with_resets(ended, resets)
             if ended.end is None:
                 return
             free = (ended.end, 0)
@@ -113,8 +120,8 @@ def _from_events(rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
                 break
 
 
-def _next(rule: ClockRule, facts: Facts, cycle: Cycle, version: int, start: datetime) -> datetime | None:
-    return next((at for stop, at in instants(rule.stop, facts, cycle) if (at, stop) > (start, version)), None)
+def _next(stops: Iterable[Instant], version: int, start: datetime) -> datetime | None:
+    return next((at for stop, at in stops if (at, stop) > (start, version)), None)
 
 
 def _to_milestone(begun: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Iterator[Run]:
@@ -142,27 +149,22 @@ def _held(milestone: str, facts: Facts, cycle: Cycle) -> list[Stretch]:
     return sorted(held.items(), key=lambda each: each[0])
 
 
-def _cancelled(run: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Run:
+def _all(occasions: Iterable[Occasion], facts: Facts, cycle: Cycle) -> list[Instant]:
+    """When one of them happened; of those at one instant the oldest version last."""
+    return [each for occasion in occasions for each in sorted(instants(occasion, facts, cycle), reverse=True)]
+
+
+def _cancelled(run: Run, cancels: Sequence[Instant]) -> Run:
     end = run.end
-    found = [
-        at
-        for occasion in rule.cancel
-        for version, at in instants(occasion, facts, cycle)
-        if _after(run, version, at) and (end is None or at < end)
-    ]
+    found = [at for version, at in cancels if _after(run, version, at) and (end is None or at < end)]
     return run._replace(cancelled=min(found), stop=None, until=None) if found else run
 
 
-def _with_resets(run: Run, rule: ClockRule, facts: Facts, cycle: Cycle) -> Run:
-    if not rule.reset:
+def _with_resets(run: Run, resets: Sequence[Instant]) -> Run:
+    if not resets:
         return run
     end = run.end
-    found = {
-        at: version
-        for occasion in rule.reset
-        for version, at in sorted(instants(occasion, facts, cycle), reverse=True)
-        if at > run.start and (end is None or at < end)
-    }
+    found = {at: version for version, at in resets if at > run.start and (end is None or at < end)}
     return run._replace(resets=tuple((version, at) for at, version in sorted(found.items())))
 
 

@@ -74,14 +74,16 @@ def take(turn: Turn, clock: Clock, earlier: Clock | None) -> Clock:
     if clock.status in _OVERDUE:
         if not clock.breach_told:
             # A breach is told at its instant, whatever the hour; what wakes people follows from it (ADR 20).
-            turn.say("breached", clock.key, 0, clock.due_at)
+            turn.say_once("breached", clock.key, 0, clock.due_at)
             clock = replace(clock, breach_told=True)
     elif clock.status is Status.RUNNING and not clock.breach_told:
         turn.wait(clock.due_at)
     if clock.status in (Status.MET, Status.MET_LATE) and clock.told != clock.stopped_at:
         # A milestone may move when work is taken up again: then it is told once more, under an id of its own.
-        moved = int((clock.stopped_at - clock.started_at).total_seconds()) if clock.told and clock.stopped_at else 0
-        turn.say("met", clock.key, moved, clock.stopped_at or turn.now)
+        known = clock.told or turn.said_at("met", clock.key, 0)
+        moved = int((clock.stopped_at - clock.started_at).total_seconds()) if known and clock.stopped_at else 0
+        if known != clock.stopped_at:
+            turn.say_once("met", clock.key, moved, clock.stopped_at or turn.now)
         clock = replace(clock, told=clock.stopped_at)
     return clock
 
@@ -106,11 +108,11 @@ def _thresholds(turn: Turn, clock: Clock) -> Clock:
             continue
         taken.append(step.place)
         if step.follows:
-            turn.say("passed", clock.key, step.place, at)
+            turn.say_once("passed", clock.key, step.place, at)
         # One that fell before the clock was there warns of nothing: the breach says it (D12, D17). Neither does one
         # that waited for the morning until after the breach.
         elif at > clock.known_at and (told == at or told < clock.due_at):
-            turn.say("warned", clock.key, step.place, at)
+            turn.say_once("warned", clock.key, step.place, at)
     return replace(clock, taken=tuple(sorted((*clock.taken, *taken)))) if taken else clock
 
 

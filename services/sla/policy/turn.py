@@ -27,11 +27,22 @@ class Turn:
         """Says that something happened that was due at an instant."""
         self.effects.append(Effect(kind, *key, step, due, self.now, self._cause, role, reason))
 
+    def say_once(self, kind: str, key: Key, step: int, due: datetime) -> None:
+        """Says it unless it was said before: a message heard late may bring a clock back that was gone for a while."""
+        if not self.was_said(kind, key, step):
+            self.say(kind, key, step, due)
+
     def was_said(self, kind: str, key: Key, step: int) -> bool:
         """Whether that was said before this judgement."""
-        name, cycle, generation = key
-        wanted = f"{kind}/{name}/{cycle}/{generation}/{step}"
-        return any(effect.kind == kind and effect.key == wanted for effect in self._earlier)
+        return self.said_at(kind, key, step) is not None
+
+    def said_at(self, kind: str, key: Key, step: int) -> datetime | None:
+        """When that was due which was said before this judgement; None when it was not."""
+        wanted = (*key, step)
+        for effect in self._earlier:
+            if effect.kind == kind and (effect.clock, effect.cycle, effect.generation, effect.step) == wanted:
+                return effect.due_at
+        return None
 
     def wait(self, at: datetime) -> None:
         """Has the ticket judged again then."""
