@@ -30,6 +30,8 @@ BODIES: tuple[tuple[str, type[Message]], ...] = (
     ("request.submitted.", RequestDraft),
     ("request.received.", RequestReceived),
     ("request.joined.", RequestJoined),
+    # Only ever a second key, beside one of the two before, which tells the body.
+    ("request.backfilled", RequestReceived),
     ("request.refused.", RequestRefused),
     ("contact.recorded", ContactRecorded),
     ("call.", CallEvent),
