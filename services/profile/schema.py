@@ -53,6 +53,7 @@ from services.profile.organisation import Team as Team
 from services.profile.records import Flag as Flag
 from services.profile.records import RecordForm as RecordForm
 from services.profile.roster import RosterRules
+from services.profile.telephony import Telephony as Telephony
 from services.profile.watch import WatchRules
 
 
@@ -220,6 +221,8 @@ class Profile(Facet):
     """Shifts, filing, leave and swaps; null: duty is the pattern of the organisation alone."""
     watch: WatchRules | None = None
     """Outage mode, notices, findings, schedules, surges; null: the desk keeps no watch."""
+    telephony: Telephony | None = None
+    """Times on the telephone, for adapters and consoles; null: the rule book has none."""
 
     @cached_property
     def catalogue(self) -> Catalogue:

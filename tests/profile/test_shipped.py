@@ -111,3 +111,17 @@ def test_the_facets_of_a_profile_survive_json(name: str) -> None:
     """They are kept as JSON for ever (D18)."""
     facets = load(POLICY / name).facets
     assert json.loads(json.dumps(facets, ensure_ascii=False)) == facets
+
+
+def test_waits_on_the_telephone_are_those_of_the_rule_books() -> None:
+    """S1: X16, each with its source; nothing is steered by them yet."""
+    found = {
+        name: load(POLICY / name).profile.telephony for name in ("itss_desk", "hotline_quality", "monitoring_hotline")
+    }
+    desk, quality, monitoring = (each for each in found.values() if each is not None)
+    ten, five = Span(seconds=10), Span(seconds=5)
+    assert (desk.noise, desk.dead_air, desk.speech_rate) == (ten, ten, 120)
+    assert quality.customer_releases_first
+    assert (monitoring.silence, monitoring.noise, monitoring.faint) == ((five, five, five), five, five)
+    assert monitoring.faint_callback
+    assert all(each.source for each in (desk, quality, monitoring))
