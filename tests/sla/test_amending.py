@@ -13,7 +13,7 @@ from services.sla.handlers import fire, hear, say_again
 from services.sla.model import Hold
 from services.sla.policy.commitments import NAME
 from services.sla.policy.holding import recalculated
-from tests.sla.world import GENERIC, at, news
+from tests.sla.world import GENERIC, HeldUp, at, news
 
 T0 = at("2025-03-03 09:00")
 M = timedelta(minutes=1)
@@ -59,20 +59,8 @@ def test_a_lost_race_is_decided_again_from_what_is_then_true(store):
     """D18: the answer that was heard meanwhile stays heard."""
     arm(store)
 
-    class Slow:
-        def __init__(self):
-            self.raced = False
-
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def replace(self, timelines):
-            if not self.raced:
-                self.raced = True
-                hear(store, rules_for, [news(2, T0 + M, m={"received": T0, "responded": T0 + M})], T0 + M)
-            return store.replace(timelines)
-
-    lay(Slow(), "2")
+    answered = news(2, T0 + M, m={"received": T0, "responded": T0 + M})
+    lay(HeldUp(store, lambda: hear(store, rules_for, [answered], T0 + M)), "2")
     kept = store.read([NUMBER])[NUMBER].facts
     assert (kept.newest.version, kept.policy) == (2, "2")
 
@@ -107,22 +95,12 @@ def test_an_act_held_up_until_its_note_was_struck_out_is_noted_again_before_it_i
     """D18, D23: the relay comes between note and write, and who wrote dies before it has said anything."""
     arm(store)
 
-    class HeldUp:
-        def __init__(self):
-            self.times = 0
+    def relay():
+        entries = store.owed(T0 + 9 * M, 10)
+        assert say_again(store, entries) == []
+        store.strike(entries)
 
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def replace(self, timelines):
-            self.times += 1
-            if self.times == 1:
-                entries = store.owed(T0 + 9 * M, 10)
-                assert say_again(store, entries) == []
-                store.strike(entries)
-            return store.replace(timelines)
-
-    done = lay(HeldUp(), "2")
+    done = lay(HeldUp(store, relay), "2")
     [utterance] = say_again(store, store.owed(T0 + 9 * M, 10))
     assert utterance.effects == done.effects
     assert [each.kind for each in done.effects].count("recalculated") == 1

@@ -17,7 +17,7 @@ from services.sla.handlers import SHARDS, hear
 from services.sla.storage import MongoClocks
 from services.sla.stream import say_all, stamp
 from services.sla.timers.engine import LOOK_EVERY, Engine
-from tests.sla.world import GENERIC, Shelf, at, news
+from tests.sla.world import GENERIC, HeldUp, Shelf, at, news
 
 T0 = at("2025-03-03 09:00")
 M = timedelta(minutes=1)
@@ -232,28 +232,13 @@ def test_a_backlog_of_many_pages_is_worked_off_piece_by_piece_in_due_order_and_n
 
 def test_a_holder_that_wakes_up_after_its_lease_writes_nothing_that_contradicts(store):
     """H11: the revision of the document is the fence; what the other replica took meanwhile is not taken again."""
-
-    class Frozen:
-        """The store as a replica sees it that is stopped between reading and writing."""
-
-        def __init__(self):
-            self.meanwhile = lambda: None
-
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def replace(self, timelines):
-            self.meanwhile()
-            return store.replace(timelines)
-
-    frozen = Frozen()
+    frozen = HeldUp(store)
     world = World(frozen)
     world.arm(3)
     other = World(store)
     said = []
 
     def others_work():
-        frozen.meanwhile = lambda: None
         hear(store, rules_for, [news(2, T0 + 8 * M, number="DS20250303-000002",
                                      m={"received": T0 + 2 * M, "responded": T0 + 8 * M})], T0 + 8 * M)  # fmt: skip
         said.extend(other.tick(13))

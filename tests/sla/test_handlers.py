@@ -9,7 +9,7 @@ import pytest
 from services.kernel.errors import Missing
 from services.sla.handlers import SHARDS, acknowledge, at_risk, fire, hear, say_again
 from services.sla.model import Status
-from tests.sla.world import GENERIC, at, news, regraded
+from tests.sla.world import GENERIC, HeldUp, at, news, regraded
 
 T0 = at("2025-03-03 09:00")
 M = timedelta(minutes=1)
@@ -55,22 +55,9 @@ def test_an_older_version_that_arrives_late_changes_nothing(store):
 def test_a_message_that_another_replica_took_in_meanwhile_is_judged_again(store):
     arm(store)
 
-    class Slow:
-        """Somebody else is quicker between reading and writing, once."""
-
-        def __init__(self):
-            self.raced = False
-
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def replace(self, timelines):
-            if not self.raced:
-                self.raced = True
-                hear(store, rules_for, [news(3, T0 + 3 * M, m={"received": T0, "responded": T0 + M})], T0 + 3 * M)
-            return store.replace(timelines)
-
-    hear(Slow(), rules_for, [regraded(2, T0 + 2 * M, "general", "urgent", m={"received": T0})], T0 + 3 * M)
+    answered = news(3, T0 + 3 * M, m={"received": T0, "responded": T0 + M})
+    slow = HeldUp(store, lambda: hear(store, rules_for, [answered], T0 + 3 * M))
+    hear(slow, rules_for, [regraded(2, T0 + 2 * M, "general", "urgent", m={"received": T0})], T0 + 3 * M)
     kept = store.read([NUMBER])[NUMBER]
     assert kept.facts.newest.version == 3
     assert [each.version for each in kept.facts.regrades] == [2]
@@ -91,16 +78,9 @@ def test_no_rung_is_climbed_after_a_resolve_that_was_written_first(store):
     arm(store)
     fire(store, rules_for, [NUMBER], T0 + 10 * M, "timer/1")
 
-    class Slow:
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def replace(self, timelines):
-            done = {"received": T0, "responded": T0 + 39 * M}
-            hear(store, rules_for, [news(2, T0 + 39 * M, m=done)], T0 + 39 * M)
-            return store.replace(timelines)
-
-    assert kinds(fire(Slow(), rules_for, [NUMBER], T0 + 40 * M, "timer/2")) == []
+    answered = news(2, T0 + 39 * M, m={"received": T0, "responded": T0 + 39 * M})
+    slow = HeldUp(store, lambda: hear(store, rules_for, [answered], T0 + 39 * M))
+    assert kinds(fire(slow, rules_for, [NUMBER], T0 + 40 * M, "timer/2")) == []
     assert [each.kind for each in store.read([NUMBER])[NUMBER].effects].count("climbed") == 0
 
 

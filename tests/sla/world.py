@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,6 +173,24 @@ class Shelf:
         for cause, seen in entries:
             if self.journal.get(cause, ({}, None))[0] == seen:
                 del self.journal[cause]
+
+
+class HeldUp:
+    """A store as a replica sees it that is held up between reading and writing: something happens in between, once."""
+
+    def __init__(self, store: Any, meanwhile: Callable[[], object] | None = None) -> None:
+        self._store = store
+        self.meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def replace(self, timelines: Sequence[Timeline]) -> set[str]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        lost: set[str] = self._store.replace(timelines)
+        return lost
 
 
 class ShelfListing:
