@@ -135,7 +135,9 @@ def sla_facts(event: SlaEvent, *, warned: bool) -> Facts | None:
         if outcome is not None:
             key = f"{clock.clock}/{clock.cycle}/{clock.generation}"
             outcomes[key] = max(outcomes[key], outcome) if key in outcomes else outcome
-    marks = (f"{event.clock.clock}/{event.clock.cycle}/{event.clock.generation}",) if warned else ()
+    # A measure owed after the work is done puts its ticket at no risk (H17).
+    at_risk = warned and not event.clock.commitment.measure
+    marks = (f"{event.clock.clock}/{event.clock.cycle}/{event.clock.generation}",) if at_risk else ()
     if not outcomes and not marks:
         return None
     return nothing_known(_number(event.ticket.number))._replace(outcomes=outcomes, warned=marks)

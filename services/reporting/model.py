@@ -79,8 +79,11 @@ class ClockOutcome(NamedTuple):
 
     @property
     def missed(self) -> bool:
-        """Whether the limit was missed, stopped late or not at all."""
-        return self.status in (BREACHED, MET_LATE)
+        """Whether the limit was missed, stopped late or not at all.
+
+        A measure owed after the work is done is no limit of the ticket (H17): it makes nothing untimely (AM2).
+        """
+        return self.status in (BREACHED, MET_LATE) and not self.measure
 
 
 def clock_outcome(

@@ -55,6 +55,6 @@ def board(facts: Iterable[Facts], profile: str, today: tuple[int, int], channel_
                 made.by_team[ticket.team] += 1
         # A missed limit concerns the desk until the ticket is closed.
         if ticket.phase < PHASE_CLOSED:
-            made.breached += any(outcome.status == BREACHED for outcome in each.outcomes.values())
+            made.breached += any(outcome.missed and outcome.status == BREACHED for outcome in each.outcomes.values())
     made.latest = [each for _, _, each in sorted(newest, key=lambda item: item[:2], reverse=True)]
     return made
