@@ -74,6 +74,7 @@ class _Judgement:
         self._grades: Graded = facts.grades()
         self._terms: dict[str, list[Terms]] = {}
         self._made: list[Clock] = []
+        self._deadlines: dict[tuple[str, int, datetime, str], Clock] | None = None
 
     def clocks(self) -> list[Clock]:
         facts = self._facts
@@ -213,10 +214,12 @@ class _Judgement:
 
     def _given(self, rule: ClockRule, cycle: Cycle, start: datetime, grade: str) -> Clock | None:
         """The clock that was given a deadline before for this start and grade (D18), in whatever generation."""
-        for clock in self._before.values():
-            if (clock.name, clock.cycle, clock.started_at, clock.grade) == (rule.name, cycle.number, start, grade):
-                return clock
-        return None
+        if self._deadlines is None:
+            # By their place, once: a long ticket has hundreds, and each would look through all of them.
+            self._deadlines = {}
+            for clock in self._before.values():
+                self._deadlines.setdefault((clock.name, clock.cycle, clock.started_at, clock.grade), clock)
+        return self._deadlines.get((rule.name, cycle.number, start, grade))
 
     def _rests(self, rule: ClockRule, cycle: Cycle) -> list[Stretch]:
         """When the clock rests: in each era by that era's rules, so that a recalculation carries what was earned."""
