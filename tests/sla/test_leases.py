@@ -160,3 +160,39 @@ def test_what_was_given_back_waits_for_whoever_lacks_it_but_not_for_ever():
     assert divide(rows, "b", T0) == ([5, 6, 7], [], [(0, 5)])
     later = [{**row, "until": row["until"] + PATIENCE} for row in rows if row is not back] + [back]
     assert divide(later, "a", T0 + PATIENCE) == ([1, 2, 3, 4], [], [(0, 5)])
+
+
+@pytest.mark.real
+def test_what_a_dead_replica_held_on_a_time_that_was_put_back_is_taken_over_at_once(replicas):
+    """D23: another server of the database answers whose clock is an hour behind, and a holder dies with the first."""
+    hands, replica = replicas
+    one, two = replica("one"), replica("two")
+    for _ in range(4):
+        one.renew()
+        two.renew()
+        hands.passed += 2 * S
+    assert len(two.held()) == SHARDS // 2
+    two._wall = lambda: hands.wall() - timedelta(hours=1)
+    for _ in range(4):
+        hands.passed += 3 * S
+        two.renew()
+    assert sorted(two.held()) == list(range(SHARDS))
+
+
+@pytest.mark.real
+def test_replicas_that_live_keep_their_halves_when_the_time_is_put_back(replicas):
+    """D23."""
+    hands, replica = replicas
+    one, two = replica("one"), replica("two")
+    for _ in range(4):
+        one.renew()
+        two.renew()
+        hands.passed += 2 * S
+    for each in (one, two):
+        each._wall = lambda: hands.wall() - timedelta(hours=1)
+    for _ in range(4):
+        one.renew()
+        two.renew()
+        hands.passed += 2 * S
+    assert sorted((*one.held(), *two.held())) == list(range(SHARDS))
+    assert len(one.held()) == len(two.held()) == SHARDS // 2

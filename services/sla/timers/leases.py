@@ -18,6 +18,8 @@ PRESENCE = timedelta(seconds=6)
 """How long a replica counts when shares are reckoned; shorter than a lease, so that the dead claim no share."""
 PATIENCE = timedelta(seconds=3)
 """How long what was given back waits for whoever lacks it, before anybody takes it."""
+FARTHEST = 3 * LIFETIME
+"""No lease is written to last longer from now on, however far the clocks of two replicas lie apart."""
 _NOBODY = ""
 _GONE = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,7 +93,8 @@ class Leases:
         """
         wanted: Row = {"_id": shard, "token": token, "holder": self._me}
         if over_by is not None:
-            wanted = {"_id": shard, "token": token, "until": {"$lte": over_by}}
+            over = [{"until": {"$lte": over_by}}, {"until": {"$gt": over_by + FARTHEST}}]
+            wanted = {"_id": shard, "token": token, "$or": over}
         return self._rows.update_one(wanted, {"$set": update}).matched_count == 1
 
 
@@ -103,17 +106,17 @@ def divide(
     What a dead replica held is taken at once by whoever comes first, be it more than a fair share; the excess goes back
     only while somebody lacks it, so that no shard waits for a replica that will never come.
     """
-    living = {row["_id"] for row in rows if isinstance(row["_id"], str) and row["until"] > now} | {f"replica/{me}"}
+    living = {row["_id"] for row in rows if isinstance(row["_id"], str) and _lasts(row, now)} | {f"replica/{me}"}
     share = -(-SHARDS // len(living))
     leases = {row["_id"]: row for row in rows if isinstance(row["_id"], int)}
     mine = [shard for shard, row in sorted(leases.items()) if row["holder"] == me]
-    others = [row["holder"] for row in leases.values() if row["until"] > now]
+    others = [row["holder"] for row in leases.values() if _lasts(row, now)]
     lacking = sum(max(share - others.count(each.partition("/")[2]), 0) for each in living - {f"replica/{me}"})
     keep = mine[: max(share, len(mine) - lacking)]
     free = [
         (shard, int(leases[shard]["token"]) if shard in leases else -1)
         for shard in range(SHARDS)
-        if shard not in mine and (shard not in leases or leases[shard]["until"] <= now)
+        if shard not in mine and (shard not in leases or not _lasts(leases[shard], now))
     ]
     orphaned = [each for each in free if each[0] not in leases or _orphaned(leases[each[0]], now)]
     # Left to the one it was given back for, unless that one does not come.
@@ -121,5 +124,11 @@ def divide(
     return keep, mine[len(keep) :], [*orphaned, *offered[: max(share - len(keep) - len(orphaned), 0)]]
 
 
+def _lasts(row: Row, now: datetime) -> bool:
+    """Nobody holds anything for longer than a lease: what lasts far beyond was written before the database's clock was
+    put back. A holder that lives writes it anew at once; that of a dead one must not last until the time is reached."""
+    return bool(now < row["until"] <= now + FARTHEST)
+
+
 def _orphaned(lease: Row, now: datetime) -> bool:
-    return bool(lease["holder"] != _NOBODY or lease["until"] <= now - PATIENCE)
+    return bool(lease["holder"] != _NOBODY or not now - PATIENCE < lease["until"] <= now + FARTHEST)
