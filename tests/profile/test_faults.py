@@ -111,7 +111,7 @@ SPOILT = {
         "lifecycle.yaml", "opening: [record, classify]", "opening: [record, sort]", "lifecycle.opening[1]", '"sort"'
     ),
     "unknown recipient": Spoilt(
-        "notices.yaml", "to: [quality]", "to: [press]", "notices.rules[18].to[0]", "escalation_role"
+        "notices.yaml", "to: [quality]", "to: [press]", "notices.rules[21].to[0]", "escalation_role"
     ),
     "unknown template": Spoilt(
         "notices.yaml", "template: survey", "template: poll", "notices.rules[17].template", "acknowledgement"
