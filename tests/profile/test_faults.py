@@ -114,9 +114,9 @@ SPOILT = {
         "notices.yaml", "to: [quality]", "to: [press]", "notices.rules[21].to[0]", "escalation_role"
     ),
     "unknown template": Spoilt(
-        "notices.yaml", "template: survey", "template: poll", "notices.rules[17].template", "acknowledgement"
+        "notices.yaml", "template: survey", "template: poll", "notices.rules[20].template", "acknowledgement"
     ),
-    "event nobody says": Spoilt("notices.yaml", "on: sla.warned", "on: sla.hot", "notices.rules[3].on", "sla.warned"),
+    "event nobody says": Spoilt("notices.yaml", "on: sla.warned", "on: sla.hot", "notices.rules[4].on", "sla.warned"),
     "template in one language": Spoilt(
         "notices.yaml",
         '      en: {subject: "[{{ ticket.number }}] Closed", '
