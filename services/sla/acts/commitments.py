@@ -79,6 +79,8 @@ class Desk:
             _check_not_accused(timeline, caller)
             which = promising.kind_of(kind, rules)
             keeper = owner.strip() or caller.id
+            if keeper == brief_of(timeline).accused:
+                raise Refused("This complaint is about them; name somebody else to keep it.", field="owner")
             self._check_owner(keeper, which.owners, facts.newest.profile, caller)
             made = promising.make(which, promising.bounded(text, "text"), due, keeper, facts, caller, rules, now)
             place = len(facts.commitments)
