@@ -83,6 +83,20 @@ def test_a_pause_needs_role_reason_and_a_clock_that_may_be_held(desk, roles, clo
     assert desk.store.journal == {}
 
 
+def test_letting_go_twice_under_one_key_is_done_once_also_when_there_was_nothing_to_say_of_it(desk):
+    """D16: the clock has stopped by then, so it is not told to go on; the answer to the first request was lost."""
+    stub = desk.stub("engineer")
+    stub.PauseClock(pb.PauseClockRequest(number=NUMBER, clock="fix", reason="customer"))
+    desk.clock.at += M
+    desk.hear(NUMBER, m={"received": T0, "resolved": T0 + M}, version=2)
+    asked = pb.ResumeClockRequest(number=NUMBER, clock="fix", idempotency_key="k")
+    first, again = stub.ResumeClock(asked), stub.ResumeClock(asked)
+    assert named(first.clocks, "fix") == named(again.clocks, "fix")
+    assert "sla.resumed" not in [each.key for each in desk.said]
+    code, _ = refusal(lambda: stub.ResumeClock(pb.ResumeClockRequest(number=NUMBER, clock="fix", idempotency_key="n")))
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+
+
 def test_what_is_held_already_is_not_held_again_and_what_is_not_held_cannot_go_on(desk):
     """D16."""
     stub = desk.stub("engineer")

@@ -70,7 +70,9 @@ class Story:
         )
 
     def resume(self, when) -> None:
-        self.act("resumed", when, lambda cause, before, by: (let_go(before, "", "li.wei", {"engineer"}, by, when), ()))
+        self.act(
+            "resumed", when, lambda cause, before, by: (let_go(before, cause, "", "li.wei", {"engineer"}, by, when), ())
+        )
 
     def recalculate(self, when) -> None:
         self.act("recalculated", when, lambda cause, before, by: recalculated(before, "sun", "new", NEW, when, cause))

@@ -103,7 +103,7 @@ class Servicer(rpc.ClockServiceServicer):
         cause = cause_of("resumed", request.number, person.id, request.idempotency_key)
 
         def change(before: Timeline, rules: Rules) -> tuple[Facts, tuple[Effect, ...]]:
-            return let_go(before, request.clock, person.id, person.roles, rules, now), ()
+            return let_go(before, known_id(cause), request.clock, person.id, person.roles, rules, now), ()
 
         done = self._amend(request.number, change, now, cause)
         return pb.ResumeClockResponse(clocks=self._states(done.timeline, now))

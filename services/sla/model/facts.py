@@ -62,6 +62,8 @@ class Hold:
     until: datetime | None = None
     """When it ended or ends by itself; None while nobody has ended it and no rule does."""
     ended_by: str = ""
+    ended_in: str = ""
+    """Id of the act that ended it: asked again, it ends nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

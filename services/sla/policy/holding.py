@@ -83,18 +83,28 @@ def hold(
     return replace(facts, holds=(*facts.holds, taken))
 
 
-def let_go(before: Timeline, clock: str, person: str, roles: Collection[str], rules: Rules, now: datetime) -> Facts:
-    """The facts once a person lets a clock go on, or with "" whatever is held. Refused when nothing is."""
+def let_go(
+    before: Timeline, act: str, clock: str, person: str, roles: Collection[str], rules: Rules, now: datetime
+) -> Facts:
+    """The facts once a person lets a clock go on, or with "" whatever is held. Refused when nothing is.
+
+    The same `act` again lets nothing more go.
+    """
     facts = before.facts
     may = frozenset(rules.levels.pause.roles) or MAY_HOLD
     if not may.intersection(roles):
         raise Refused(f"Clocks may be let go on by: {', '.join(sorted(may))}.", code="forbidden")
+    if any(each.ended_in == act for each in facts.holds):
+        # Nothing need have been said of it: the state of the ticket may hold the clock as well.
+        return facts
     found = held(facts, now, clock)
     if not found:
         raise Refused(f"{clock or 'None'} of the clocks of this ticket is held by a person.", code="conflict")
     if clock and any(not each.clock for each in found):
         raise Refused("All clocks of the ticket are held together; let them go on without naming one.", code="conflict")
-    ended = tuple(replace(each, until=now, ended_by=person) if each in found else each for each in facts.holds)
+    ended = tuple(
+        replace(each, until=now, ended_by=person, ended_in=act) if each in found else each for each in facts.holds
+    )
     return replace(facts, holds=ended)
 
 
