@@ -11,6 +11,7 @@ from services.sla.model import Clock, Commitment, Escalation, Facts, Hold, Recal
 from services.sla.policy.commitments import of_clock, status_of
 from services.sla.policy.pauses import remaining, used
 from services.sla.policy.stepping import next_step
+from services.sla.policy.terms import limit_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS = {each: sla_pb2.ClockStatus.Value(f"CLOCK_STATUS_{each.value}") for each in Status}
@@ -63,7 +64,17 @@ def state_of(clock: Clock, rules: Rules, now: datetime, facts: Facts | None = No
         next_step_at=optional(next_step(clock, facts, rules, now)) if facts is not None else None,
         policy_version=clock.policy,
         commitment=commitment_of(promised, facts, now) if promised is not None and facts is not None else None,
+        working_days=_working_days(clock, facts, rules) if facts is not None else 0,
     )
+
+
+def _working_days(clock: Clock, facts: Facts, rules: Rules) -> int:
+    """Working days of its limit under the policy that judged it (D11)."""
+    if clock.policy not in ("", rules.version):
+        rules = rules.other(clock.policy) or rules
+    rule = rules.by_name.get(clock.name)
+    limit = limit_of(rule, facts, clock.grade, rules) if rule is not None else None
+    return limit.working_days if limit is not None else 0
 
 
 def commitment_of(promised: Commitment, facts: Facts, now: datetime) -> sla_pb2.Commitment:

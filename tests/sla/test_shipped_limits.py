@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from services.dispatch.policy import actions
+from services.profile.load import load_all
 from services.sla.model import Clock, Status
-from tests.dispatch.world import MORNING, Tale
+from services.sla.policy.steps import judge
+from services.sla.rulebook import Rulebook
+from services.sla.words import state_of
+from tests.dispatch.world import MORNING, POLICY, Tale
 from tests.sla.test_emergency_clocks import Watch
 from tests.sla.world import at
 
@@ -134,3 +139,24 @@ def test_what_was_promised_with_a_work_order_is_told_by_then_or_late(minutes, ke
     tale.does("li.wei", "tell", summary="已告知", way="phone")
     clock = watch.hears().last("promised_reply")
     assert clock.status is (Status.MET if kept else Status.MET_LATE)
+
+
+@pytest.mark.parametrize(
+    ("span", "used", "due", "days"),
+    [("5d", "always", "2025-03-08 08:00", 0), ("5wd", "duty", "2025-03-10 18:00", 5)],
+)
+def test_level_iv_is_due_by_calendar_or_working_days_as_set_and_the_clock_says_which(tmp_path, span, used, due, days):
+    """D11, AM7"""
+    folder = tmp_path / LEVELS
+    shutil.copytree(POLICY / LEVELS, folder)
+    text = (folder / "sla.yaml").read_text("utf-8")
+    old = "IV: 5d}\n      calendar: always"
+    assert old in text
+    (folder / "sla.yaml").write_text(text.replace(old, f"IV: {span}}}\n      calendar: {used}"), "utf-8")
+    rules = Rulebook(load_all(tmp_path, LEVELS))(LEVELS)
+    facts = Watch(Tale(LEVELS, at=at("2025-03-03 08:00"), grade="IV", project="", type="fault")).hears().timeline.facts
+    [clock] = [
+        each for each in judge(None, facts, rules, at("2025-03-03 08:01"), "look").clocks if each.name == "resolve"
+    ]
+    assert clock.due_at == at(due)
+    assert state_of(clock, rules, at("2025-03-03 08:01"), facts).working_days == days

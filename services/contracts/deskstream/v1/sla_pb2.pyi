@@ -139,6 +139,7 @@ class ClockState(_message.Message):
     NEXT_STEP_AT_FIELD_NUMBER: _builtins.int
     POLICY_VERSION_FIELD_NUMBER: _builtins.int
     COMMITMENT_FIELD_NUMBER: _builtins.int
+    WORKING_DAYS_FIELD_NUMBER: _builtins.int
     clock: _builtins.str
     """Name in the profile: response, dispatch, start, resolve ..."""
     cycle: _builtins.int
@@ -159,6 +160,8 @@ class ClockState(_message.Message):
     paused_seconds: _builtins.int
     policy_version: _builtins.str
     """Policy version that judged it (D18)."""
+    working_days: _builtins.int
+    """Working days of its limit; 0 where the limit is a length of time or calendar days (D11)."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -199,10 +202,11 @@ class ClockState(_message.Message):
         next_step_at: _timestamp_pb2.Timestamp | None = ...,
         policy_version: _builtins.str = ...,
         commitment: Global___Commitment | None = ...,
+        working_days: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "due_at", b"due_at", "next_step_at", b"next_step_at", "paused_since", b"paused_since", "started_at", b"started_at", "stopped_at", b"stopped_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "clock", b"clock", "commitment", b"commitment", "cycle", b"cycle", "due_at", b"due_at", "family", b"family", "generation", b"generation", "grade", b"grade", "limit_seconds", b"limit_seconds", "next_step_at", b"next_step_at", "note", b"note", "paused_seconds", b"paused_seconds", "paused_since", b"paused_since", "policy_version", b"policy_version", "remaining_seconds", b"remaining_seconds", "started_at", b"started_at", "status", b"status", "stopped_at", b"stopped_at", "used_seconds", b"used_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calendar", b"calendar", "clock", b"clock", "commitment", b"commitment", "cycle", b"cycle", "due_at", b"due_at", "family", b"family", "generation", b"generation", "grade", b"grade", "limit_seconds", b"limit_seconds", "next_step_at", b"next_step_at", "note", b"note", "paused_seconds", b"paused_seconds", "paused_since", b"paused_since", "policy_version", b"policy_version", "remaining_seconds", b"remaining_seconds", "started_at", b"started_at", "status", b"status", "stopped_at", b"stopped_at", "used_seconds", b"used_seconds", "working_days", b"working_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
