@@ -44,7 +44,7 @@ class Authority(Facet):
     ahead: Duration | None = None
     """Others promise no later than this from now; wall clock, or working days of the service hours."""
     flags: tuple[Name, ...] = ()
-    """While one of them stands on a ticket, only `roles` promise anything in it (C18)."""
+    """While one of them stands on a ticket, only `roles` promise a customer anything in it (C18)."""
 
 
 class Commitments(Facet):

@@ -161,6 +161,7 @@ def test_while_a_ticket_is_beyond_authority_the_supervisor_alone_promises_in_it(
     told = Told(store, flags=("beyond_authority",))
     assert "beyond_authority" in refused(told.make, "forbidden")
     assert told.make(BOSS).commitment.owner == "boss"
+    assert told.make(MANAGER, kind="prevention", owner="zhao.liu").commitment.measure, "owed within the desk (H17)"
     lowered = news(2, T0 + M, number=NUMBER, team="desk", m={"received": T0}, moment=Moment(2, T0, 0, "noted", "open"))
     hear(store, told.rules_for, [lowered], T0 + M)
     assert told.make(now=T0 + 2 * M).commitment.owner == "li.hua"
