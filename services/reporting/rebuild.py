@@ -17,7 +17,7 @@ from pika.exceptions import AMQPError
 from services.kernel.errors import Refused, Unavailable
 from services.reporting.handlers import record
 from services.reporting.storage import MongoReports, MongoViews
-from services.runtime.envelope import open_envelope
+from services.runtime.envelope import KEY, open_envelope
 from services.runtime.message import Heard
 from services.runtime.publisher import parameters
 from services.runtime.topology import LOG
@@ -140,6 +140,8 @@ class _Log:
                 self._channel.basic_ack(method.delivery_tag, multiple=True)
                 return
             key = str(method.routing_key)
+            # For what comes back to a queue; in the log it would be anybody's claim.
+            headers = {name: told for name, told in headers.items() if name != KEY}
             yield (
                 int(method.delivery_tag),
                 open_envelope(key, body, headers, properties.message_id or "", properties.content_type or ""),

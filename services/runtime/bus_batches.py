@@ -11,7 +11,7 @@ from eventlet.event import Event
 from nameko.extensions import Entrypoint
 from opentelemetry.trace import SpanKind
 
-from services.kernel.errors import Unavailable
+from services.kernel.errors import Refused, Unavailable
 from services.runtime import bus_failures, telemetry, topology
 from services.runtime.bus_call import STOP_WITHIN, call, say_until_done
 from services.runtime.bus_hearing import Delivery, Hearing, Session
@@ -25,6 +25,7 @@ _batch_seconds = telemetry.histogram("deskstream_batch_seconds", description="Fr
 
 AWAY_AFTER = 2
 """So many messages in a row Unavailable: the rest of the batch is postponed untried instead of failing one by one."""
+_SMUGGLED = Refused("It came here by a further key that whoever said it may not say; see who has that password.")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
@@ -84,11 +85,18 @@ class Batches(Entrypoint):
 
     def _take(self, session: Session, deliveries: Sequence[Delivery]) -> None:
         begun = time.perf_counter()
+        batch: list[Heard] = []
+        packets: list[Packet] = []
+        for each in deliveries:
+            if topology.is_smuggled(self._queue, each.said_with):
+                packets.append(self._fail(each.heard, _SMUGGLED))
+            else:
+                batch.append(each.heard)
         try:
-            packets = self._handle([delivery.heard for delivery in deliveries])
+            packets += self._handle(batch) if batch else []
             self._pause = 0.0
         except Exception as error:
-            packets = self._one_by_one([delivery.heard for delivery in deliveries], error)
+            packets += self._one_by_one(batch, error)
         # Ack only after the confirms: a crash here must replay, not lose.
         if say_until_done(self.saying, packets, lambda: session.alive, self._stopping):
             session.ack(deliveries)

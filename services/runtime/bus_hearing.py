@@ -14,7 +14,7 @@ from nameko.extensions import SharedExtension
 
 from services.runtime import topology
 from services.runtime.bus_line import TROUBLE, Line
-from services.runtime.envelope import open_envelope
+from services.runtime.envelope import KEY, open_envelope
 from services.runtime.message import Heard
 
 
@@ -24,6 +24,8 @@ class Delivery:
 
     heard: Heard
     tag: int
+    said_with: str = ""
+    """The key it was said with on the stream; empty when it comes back from a delay or a replay."""
 
 
 class Session:
@@ -92,14 +94,19 @@ class Session:
 def _opened(message: Any) -> Delivery:
     told = message.delivery_info
     properties = message.properties
+    headers = properties.get("application_headers") or {}
+    said_with = told["routing_key"] if told["exchange"] == topology.TICKETS else ""
+    if said_with and KEY in headers:
+        # Only what comes back has its key there; on the stream it would be anybody's claim.
+        headers = {name: value for name, value in headers.items() if name != KEY}
     heard = open_envelope(
         told["routing_key"],
         bytes(message.body or b""),
-        properties.get("application_headers") or {},
+        headers,
         properties.get("message_id", ""),
         properties.get("content_type", ""),
     )
-    return Delivery(heard, told["delivery_tag"])
+    return Delivery(heard, told["delivery_tag"], said_with)
 
 
 class Hearing(SharedExtension):

@@ -41,7 +41,8 @@ def read_log(uri: str, offset: str = "next", quiet_after: float | None = None) -
                 yield envelope.open_envelope(
                     method.routing_key,
                     body,
-                    properties.headers or {},
+                    # As it was said: the key in the header is for what comes back to a queue, here anybody's claim.
+                    {name: told for name, told in (properties.headers or {}).items() if name != envelope.KEY},
                     properties.message_id or "",
                     properties.content_type or "",
                 )

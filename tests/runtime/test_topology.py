@@ -115,3 +115,16 @@ def test_a_team_that_never_reads_its_queue_holds_nobody_back(amqp_uri: str) -> N
         # Two keys that reach one queue are still one message there.
         _get(channel, "sla.tickets")
         assert channel.basic_get("sla.tickets")[0] is None
+
+
+def test_what_an_adapter_says_reaches_no_queue_by_a_further_key_of_its_own():
+    """P3, A24: brokers before 4 check only the first key of a message."""
+    for queue in ("dispatch.asked", "dispatch.requests", "sla.tickets", "callbacks.events", "notifications.events"):
+        assert topology.is_smuggled(queue, "request.submitted.web")
+        assert topology.is_smuggled(queue, "call.ringing")
+    assert topology.is_smuggled("watch.events", "request.submitted.web")
+    assert not topology.is_smuggled("watch.events", "call.ringing")
+    assert not topology.is_smuggled("watch.events", "request.received.phone")
+    assert not topology.is_smuggled("intake.requests", "request.submitted.web")
+    assert not topology.is_smuggled("intake.requests", "call.ended")
+    assert not topology.is_smuggled("sla.tickets", "ticket.opened")
