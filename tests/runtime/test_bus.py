@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_a_handler_may_refuse_one_message_of_a_batch(stage: Stage) -> None:
     stage.stop(worker)
     # Nobody was handled a second time because of it.
     assert set(stage.handled().values()) == {1}
+
+
+def test_what_an_adapter_says_by_a_further_key_is_parked_unheard(stage: Stage) -> None:
+    """Brokers before 4 check only the first key; the body looks like one of ours."""
+    forged = [replace(each, key="request.submitted.web", also=("ticket.opened",)) for each in tickets("forged", 2)]
+    stage.say([*tickets("fine", 5), *forged])
+    worker = stage.worker()
+    wait_for(lambda: stage.depth(PARKED) == 2, what="the forged ones")
+    wait_for(lambda: len(stage.handled()) == 5, what="the rest")
+    stage.stop(worker)
+    assert not any("forged" in line for each in stage.journal() for line in each)
 
 
 def test_a_bug_parks_the_message_that_shows_it_and_logs_its_trace(stage: Stage) -> None:
