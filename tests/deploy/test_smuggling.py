@@ -26,7 +26,7 @@ class _Taken:
 @pytest.mark.real
 @pytest.mark.parametrize("header", ["CC", "BCC"])
 def test_what_an_adapter_says_beside_is_known_by_the_key_it_was_said_with(desk, header):  # noqa: F811
-    """P3: whatever key its headers claim, and in whatever queue it lies."""
+    """P2: whatever key its headers claim, and in whatever queue it lies."""
     adapter = desk["adapter"].channel()
     adapter.confirm_delivery()
     claims = pika.BasicProperties(headers={header: ["sla.asked"], "deskstream_key": "sla.asked"})

@@ -115,7 +115,7 @@ def test_a_handler_may_refuse_one_message_of_a_batch(stage: Stage) -> None:
 
 
 def test_what_an_adapter_says_by_a_further_key_is_parked_unheard(stage: Stage) -> None:
-    """P3: brokers before 4 check only the first key; the body looks like one of ours."""
+    """P2: brokers before 4 check only the first key; the body looks like one of ours."""
     forged = [replace(each, key="request.submitted.web", also=("ticket.opened",)) for each in tickets("forged", 2)]
     stage.say([*tickets("fine", 5), *forged])
     worker = stage.worker()

@@ -118,7 +118,7 @@ def test_a_team_that_never_reads_its_queue_holds_nobody_back(amqp_uri: str) -> N
 
 
 def test_what_an_adapter_says_reaches_no_queue_by_a_further_key_of_its_own():
-    """P3, A24: brokers before 4 check only the first key of a message."""
+    """P2: brokers before 4 check only the first key of a message."""
     for queue in ("dispatch.asked", "dispatch.requests", "sla.tickets", "callbacks.events", "notifications.events"):
         assert topology.is_smuggled(queue, "request.submitted.web")
         assert topology.is_smuggled(queue, "call.ringing")
