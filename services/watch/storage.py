@@ -33,7 +33,7 @@ _END = "\uffff"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class EntryRow(DynamicDocument):
+class WatchEntryRow(DynamicDocument):
     """How an entry is stored. `live`, `wake`, `owes` exist only while they say something: their indexes stay small."""
 
     id = StringField(primary_key=True)
@@ -70,7 +70,7 @@ class CallRow(DynamicDocument):
     }
 
 
-DOCUMENTS: tuple[type[Document], ...] = (EntryRow, CallRow)
+DOCUMENTS: tuple[type[Document], ...] = (WatchEntryRow, CallRow)
 
 
 class MongoEntries:
