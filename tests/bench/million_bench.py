@@ -84,7 +84,8 @@ def measure(clocks: int = 1_000_000, due: int = 10_000, show: Show = lambda done
 def _run(
     broker: Broker, database: Database, rows: Any, pattern: dict[str, Any], due: int, folder: Path, stack: ExitStack
 ) -> dict[str, Any]:
-    start = datetime.now(UTC) + timedelta(seconds=4)
+    # Cut to seconds: documents keep milliseconds, and the first step of the minute belongs to it.
+    start = (datetime.now(UTC) + timedelta(seconds=5)).replace(microsecond=0)
     early = [start + STARTING * (n / FIRST) for n in range(FIRST)]
     steady = [start + STARTING + SPREAD * (n / due) for n in range(due)]
     soon = (_shifted(pattern, f"DS20250304-{n:06d}", at) for n, at in enumerate([*early, *steady]))
