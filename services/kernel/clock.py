@@ -7,6 +7,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def to_milliseconds(at: datetime) -> datetime:
+    """The instant as a database that keeps milliseconds gives it back: cut, not rounded, so never in the future."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
 class Clock(Protocol):
     """Gives the present as an aware UTC datetime."""
 

@@ -241,7 +241,6 @@ def parse_escalation_id(text: str) -> tuple[str, str, int]:
 def at_risk(
     store: Clocks,
     rules_for: RulesFor,
-    within_seconds: int,
     team: str,
     limit: int,
     now: datetime,
@@ -251,18 +250,17 @@ def at_risk(
 ) -> list[tuple[Timeline, Clock, int]]:
     """Clocks due by `until` and breached ones, soonest first, with the seconds that remain of them (D20).
 
-    Only of these families or names, where any are given; family "progress" shows the silent tickets (D19). A clock that
-    bears a family's name is of it.
+    Only of these families or names, where any are given; family "progress" shows the silent tickets (D19).
     """
-    named = {*families, *names}
+    some = bool(families or names)
     found: list[tuple[Timeline, Clock, int]] = []
-    for timeline in store.at_risk(until, _MOST_LOOKED_AT if named or team else max(limit * 5, 1000)):
+    for timeline in store.at_risk(until, _MOST_LOOKED_AT if some or team else max(limit * 5, 1000)):
         newest = timeline.facts.newest
         if team and newest.team != team:
             continue
         rules = rules_for(newest.profile, timeline.facts.policy)
         for clock in timeline.clocks:
-            if named and clock.family not in families and clock.name not in named:
+            if some and clock.family not in families and clock.name not in names:
                 continue
             if clock.live and (
                 clock.status is Status.BREACHED or (clock.status is Status.RUNNING and clock.due_at <= until)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.contracts.deskstream.v1 import common_pb2, sla_pb2, ticket_pb2
+from services.kernel.clock import to_milliseconds
 from services.kernel.errors import Missing, Refused
 from services.runtime.message import Heard
 from services.sla.handlers import RulesFor
@@ -127,9 +128,8 @@ def _taken_back(event: ticket_pb2.TicketEvent) -> Iterator[TakenBack]:
                 was = datetime.fromisoformat(change.old).astimezone(UTC)
             except ValueError as error:
                 raise Refused(f'"{change.old}" is no instant; write it as ISO 8601.', field="changes") from error
-            was = was.replace(microsecond=was.microsecond // 1000 * 1000)
             name = change.field.removeprefix(_MILESTONE)
-            yield TakenBack(event.ticket.version, event.ticket.cycle, name, was, instant(event.at))
+            yield TakenBack(event.ticket.version, event.ticket.cycle, name, to_milliseconds(was), instant(event.at))
 
 
 def _brief(ticket: ticket_pb2.Ticket) -> sla_pb2.TicketBrief:

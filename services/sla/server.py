@@ -10,15 +10,15 @@ import grpc
 
 from services.contracts.deskstream.v1 import sla_pb2 as pb
 from services.contracts.deskstream.v1 import sla_pb2_grpc as rpc
-from services.kernel.clock import Clock
-from services.kernel.errors import Missing, Refused, Unavailable
+from services.kernel.clock import Clock, to_milliseconds
+from services.kernel.errors import Missing, Refused
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.acts.reading import READERS, is_about, nameless, outside, readable
-from services.sla.handlers import Clocks, RulesFor, Utterance, acknowledge, at_risk, parse_escalation_id
+from services.sla.acts.telling import Teller
+from services.sla.handlers import Clocks, RulesFor, acknowledge, at_risk, parse_escalation_id
 from services.sla.policy.holding import LONGEST_REASON
 from services.sla.policy.previewing import preview
-from services.sla.stream import say_all
 from services.sla.words import (
     brief_of,
     commitment_of,
@@ -50,7 +50,7 @@ class Servicer(rpc.SlaServiceServicer):
         self._store = store
         self._rules_for = rulebook
         self._clock = clock
-        self._publish = publish
+        self._teller = Teller(store, rulebook, publish)
 
     def GetClocks(self, request: pb.GetClocksRequest, context: grpc.ServicerContext) -> pb.GetClocksResponse:
         """Clocks, pauses, promises and what was done to them; requesters are told of their own ticket, without the
@@ -83,9 +83,7 @@ class Servicer(rpc.SlaServiceServicer):
         within = max(request.within_seconds, 0)
         until = now + timedelta(seconds=min(within, 366 * 86_400))
         size = min(max(request.page_size, 0) or 100, _MOST)
-        items = at_risk(
-            self._store, self._rules_for, within, request.team, size, now, until, request.families, request.clocks
-        )
+        items = at_risk(self._store, self._rules_for, request.team, size, now, until, request.families, request.clocks)
         return pb.ListAtRiskResponse(
             items=[
                 pb.AtRisk(
@@ -133,14 +131,8 @@ class Servicer(rpc.SlaServiceServicer):
             self._now(),
             cause,
         )
-        try:
-            self._publish(list(say_all([Utterance(taken.timeline, taken.effects)], self._rules_for)))
-            self._store.settle([cause])
-        except Unavailable:
-            # It is written; the worker's relay says it from the journal when the broker is back.
-            pass
+        self._teller.tell(taken.timeline, taken.effects, cause)
         return pb.AcknowledgeResponse(escalation=escalation_of(taken.timeline.number, taken.escalation))
 
     def _now(self) -> datetime:
-        now = self._clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_milliseconds(self._clock.now())

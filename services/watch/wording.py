@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.contracts.deskstream.v1 import common_pb2, intake_pb2, sla_pb2
 from services.contracts.deskstream.v1 import watch_pb2 as pb
+from services.kernel.clock import to_milliseconds
 from services.watch.model import Contact, Entry, Finding, Inspection, Notice, Outage, Surge, Who, Word
 
 Named = Callable[[str, str, str, int], str]
@@ -230,8 +231,7 @@ def instant(told: Timestamp) -> datetime | None:
     """The instant, None when unset. Milliseconds: what the database gives back must be what was written."""
     if not told.seconds and not told.nanos:
         return None
-    at = told.ToDatetime(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return to_milliseconds(told.ToDatetime(UTC))
 
 
 def _actor(who: Who | None) -> common_pb2.Actor | None:

@@ -162,7 +162,7 @@ def test_the_list_at_risk_shows_overdue_first_then_what_is_due_soon(store):
         ],
         T0,
     )
-    found = at_risk(store, rules_for, 900, "desk", 10, T0, T0 + 15 * M)
+    found = at_risk(store, rules_for, "desk", 10, T0, T0 + 15 * M)
     assert [(each.number, left) for each, _, left in found] == [
         ("DS20250303-000002", -3000),
         ("DS20250303-000001", 600),

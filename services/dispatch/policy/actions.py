@@ -12,7 +12,7 @@ from services.dispatch.policy.everywhere import EVERYWHERE as PLAIN
 from services.dispatch.policy.everywhere import STAFF, claim, may_everywhere, may_record
 from services.dispatch.policy.guards import GUARDS, Wish
 from services.dispatch.policy.links import LINKING
-from services.dispatch.policy.taking import ALERT, passed_down, said, take
+from services.dispatch.policy.taking import ALERT, passed_down, said, take, wandered
 from services.dispatch.policy.values import LONGEST
 from services.kernel.errors import Fault, Refused
 from services.profile.lifecycle import Transition
@@ -114,18 +114,10 @@ def _first(
             refusal = refusal or refused
             continue
         actor = Actor(caller.id, caller.role_among(row.roles))
-        extra = (*_alarms(desk, ticket, after), *passed_down(desk.records.get(row.writes or "")))
+        extra = (*wandered(desk, ticket, after), *passed_down(desk.records.get(row.writes or "")))
         return said(ticket, after, row.event, row.action, actor, now, command.reason, extra)
     assert refusal is not None  # noqa: S101 - rows is never empty
     raise refusal
-
-
-def _alarms(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
-    """C25: the hand-back, or the reassignment or transfer, that reaches the profile's limit says so."""
-    limit = desk.profile.routing.hand_back_limit
-    if before.hand_backs < limit <= after.hand_backs or before.reassignments < limit <= after.reassignments:
-        return (Change(ALERT, "", "hand_back_limit"),)
-    return ()
 
 
 def _claimed(desk: Desk, ticket: Ticket, command: Command, caller: Caller, now: datetime) -> Event | None:

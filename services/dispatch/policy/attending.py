@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.dispatch.model import SYSTEM, Actor, Caller, Change, Command, Event, Ticket, replace
+from services.dispatch.model import SYSTEM, Actor, Caller, Command, Event, Ticket, replace
 from services.dispatch.policy import actions, opening
 from services.dispatch.policy.assignment import Choice, can_work, working_roles
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.routing import facts_of
-from services.dispatch.policy.taking import ALERT, said
+from services.dispatch.policy.taking import said, wandered
 from services.dispatch.policy.teamwork import Work
 
 MOST_PASSED = 20
@@ -133,7 +133,7 @@ def _taken_back(desk: Desk, ticket: Ticket, now: datetime) -> Event:
         f"{ticket.assignee}逾时未接单，收回工单，重新分派。",
         f"{ticket.assignee} did not take it up in time; it went back into the queue for others.",
     )
-    told = said(ticket, after, "taken_back", "take_back", _ACTOR, now, why, _alarms(desk, ticket, after))
+    told = said(ticket, after, "taken_back", "take_back", _ACTOR, now, why, wandered(desk, ticket, after))
     return attended(desk, ticket, told)
 
 
@@ -145,15 +145,8 @@ def _overflowed(desk: Desk, ticket: Ticket, to: str, now: datetime) -> Event:
         f"{here.zh}逾时无人接单，转{there.zh}。",
         f"Nobody of {here.en} took it in time; it went to {there.en}.",
     )
-    told = said(ticket, after, "overflowed", "overflow", _ACTOR, now, why, _alarms(desk, ticket, after))
+    told = said(ticket, after, "overflowed", "overflow", _ACTOR, now, why, wandered(desk, ticket, after))
     return attended(desk, ticket, told)
-
-
-def _alarms(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
-    """C25: what has wandered as often as the profile allows is told to a manager, as with hand-backs."""
-    if before.reassignments < desk.profile.routing.hand_back_limit <= after.reassignments:
-        return (Change(ALERT, "", "hand_back_limit"),)
-    return ()
 
 
 def _in_words(desk: Desk, zh: str, en: str) -> str:

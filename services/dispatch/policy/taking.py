@@ -111,6 +111,14 @@ def passed_down(form: RecordForm | None) -> tuple[Change, ...]:
     return (Change(TELLS_CHILDREN, "", form.key),) if form is not None and form.tells_children else ()
 
 
+def wandered(desk: Desk, before: Ticket, after: Ticket) -> tuple[Change, ...]:
+    """C25: the hand-back, or the reassignment or transfer, that reaches the profile's limit says so to a manager."""
+    limit = desk.profile.routing.hand_back_limit
+    if before.hand_backs < limit <= after.hand_backs or before.reassignments < limit <= after.reassignments:
+        return (Change(ALERT, "", "hand_back_limit"),)
+    return ()
+
+
 def said(
     before: Ticket,
     after: Ticket,

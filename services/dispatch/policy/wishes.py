@@ -10,7 +10,7 @@ from services.dispatch.model import SYSTEM, Actor, Change, Event, Ticket, replac
 from services.dispatch.policy.attending import attended
 from services.dispatch.policy.desk import Desk
 from services.dispatch.policy.grading import regraded
-from services.dispatch.policy.taking import ALERT, said
+from services.dispatch.policy.taking import ALERT, said, wandered
 from services.kernel.errors import Refused
 
 NOT_DONE = "step_not_done"
@@ -103,9 +103,7 @@ _WISHES: Mapping[str, Callable[[Desk, Ticket, Wish, datetime], Event | None]] = 
 
 
 def _told(desk: Desk, ticket: Ticket, after: Ticket, name: str, action: str, why: str, now: datetime) -> Event:
-    limit = desk.profile.routing.hand_back_limit
-    too_often = ticket.reassignments < limit <= after.reassignments
-    alarms = (Change(ALERT, "", "hand_back_limit"),) if too_often else ()
+    alarms = wandered(desk, ticket, after)
     return attended(desk, ticket, said(ticket, after, name, action, _ACTOR, now, why, alarms))
 
 

@@ -28,6 +28,7 @@ from services.contracts.deskstream.v1.intake_pb2 import CallEvent, CallPhase, Co
 from services.intake.drafts import clean, stamp
 from services.intake.model import CallWords, Contact, Phase
 from services.intake.policy import EARLIEST, SKEW, judge_call
+from services.kernel.clock import to_milliseconds
 from services.kernel.errors import Fault, Refused
 from services.profile.schema import Callback
 from services.runtime.jsonform import read_mapping
@@ -117,7 +118,7 @@ def words_from(event: CallEvent, now: datetime) -> CallWords:
     if faults or at is None:
         said = " ".join(fault.en for fault in faults)
         raise Refused(said, field=faults[0].field, faults=tuple(faults))
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    at = to_milliseconds(at)
     kept = {name: text for name, text in texts.items() if text}
     return CallWords(event.call_id, cast(Phase, phase_of(event)), at, kept, event.rings, event.to_human)
 

@@ -12,21 +12,21 @@ import grpc
 from services.contracts.deskstream.v1 import clocks_pb2 as pb
 from services.contracts.deskstream.v1 import clocks_pb2_grpc as rpc
 from services.contracts.deskstream.v1 import sla_pb2
-from services.kernel.clock import Clock
-from services.kernel.errors import Refused, Unavailable
+from services.kernel.clock import Clock, to_milliseconds
+from services.kernel.errors import Refused
 from services.profile.differences import fields_changed
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.acts.amending import Amended, Change, amend, cause_of, known_id
 from services.sla.acts.listing import Listing, standing_of, within_page
 from services.sla.acts.reading import READERS, STAFF, is_about, nameless, readable
-from services.sla.handlers import Clocks, RulesFor, Utterance
+from services.sla.acts.telling import Teller
+from services.sla.handlers import Clocks, RulesFor
 from services.sla.model import Clock as TicketClock
 from services.sla.model import Effect, Facts, Recalculation, Rules, Timeline
 from services.sla.policy.holding import MAY_RECALCULATE, changes, hold, let_go, recalculated
 from services.sla.policy.steps import judge
 from services.sla.rulebook import Book
-from services.sla.stream import say_all
 from services.sla.words import brief_of, pause_of, stamp, state_of
 
 NAME = pb.DESCRIPTOR.services_by_name["ClockService"].full_name
@@ -67,7 +67,7 @@ class Servicer(rpc.ClockServiceServicer):
         self._rules_for = rules_for
         self._books = books
         self._clock = clock
-        self._publish = publish
+        self._teller = Teller(store, rules_for, publish)
 
     def ListOpen(self, request: pb.ListOpenRequest, context: grpc.ServicerContext) -> pb.ListOpenResponse:
         """Open tickets with age, holder, next due and breach state, by number (D20)."""
@@ -132,7 +132,9 @@ class Servicer(rpc.ClockServiceServicer):
         if laid is None:
             return _unchanged(done.timeline.facts.policy)
         # What the message on the stream tells, so that hearing and answer agree, also when the act is asked for again.
-        told = next(each for each in self._said(done) if each.key == "sla.recalculated").body
+        told = next(
+            each for each in self._teller.words(done.timeline, done.effects) if each.key == "sla.recalculated"
+        ).body
         assert isinstance(told, sla_pb2.SlaEvent)  # noqa: S101 - by its key
         return pb.RecalculateResponse(recalculation=told.recalculation, changed=True)
 
@@ -170,16 +172,8 @@ class Servicer(rpc.ClockServiceServicer):
             return change(before, rules)
 
         done = amend(self._store, self._rules_for, number, allowed, now, cause)
-        try:
-            self._publish(self._said(done))
-            self._store.settle([cause])
-        except Unavailable:
-            # It is written; the worker's relay says it from the journal when the broker is back.
-            pass
+        self._teller.tell(done.timeline, done.effects, cause)
         return done
-
-    def _said(self, done: Amended) -> list[Said]:
-        return list(say_all([Utterance(done.timeline, done.effects)], self._rules_for))
 
     def _states(self, timeline: Timeline, now: datetime) -> list[sla_pb2.ClockState]:
         rules = self._rules_for(timeline.facts.newest.profile, timeline.facts.policy)
@@ -206,8 +200,7 @@ class Servicer(rpc.ClockServiceServicer):
         return found
 
     def _now(self) -> datetime:
-        now = self._clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_milliseconds(self._clock.now())
 
 
 def _unchanged(policy: str) -> pb.RecalculateResponse:

@@ -11,14 +11,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.contracts.deskstream.v1 import commitments_pb2 as pb
 from services.contracts.deskstream.v1 import commitments_pb2_grpc as rpc
 from services.contracts.deskstream.v1 import sla_pb2
-from services.kernel.clock import Clock
-from services.kernel.errors import Refused, Unavailable
+from services.kernel.clock import Clock, to_milliseconds
+from services.kernel.errors import Refused
 from services.runtime.message import Said
 from services.runtime.rpc import Allow, caller
 from services.sla.acts.commitments import STAFF, Desk, Done, Promises, RolesOf, Wanted
 from services.sla.acts.reading import outside
-from services.sla.handlers import RulesFor, Utterance
-from services.sla.stream import say_all
+from services.sla.acts.telling import Teller
+from services.sla.handlers import RulesFor
 from services.sla.words import commitment_of
 
 NAME = pb.DESCRIPTOR.services_by_name["CommitmentService"].full_name
@@ -47,10 +47,9 @@ class Servicer(rpc.CommitmentServiceServicer):
         publish: Callable[[Sequence[Said]], object],
     ) -> None:
         self._store = store
-        self._rules_for = rules_for
         self._desk = Desk(store, rules_for, roles_of)
         self._clock = clock
-        self._publish = publish
+        self._teller = Teller(store, rules_for, publish)
 
     def MakeCommitment(
         self, request: pb.MakeCommitmentRequest, context: grpc.ServicerContext
@@ -124,17 +123,11 @@ class Servicer(rpc.CommitmentServiceServicer):
         return answer
 
     def _told(self, done: Done, now: datetime) -> sla_pb2.Commitment:
-        try:
-            self._publish(list(say_all([Utterance(done.timeline, done.effects)], self._rules_for)))
-            self._store.settle([done.cause])
-        except Unavailable:
-            # It is written; the worker's relay says it from the journal when the broker is back.
-            pass
+        self._teller.tell(done.timeline, done.effects, done.cause)
         return commitment_of(done.commitment, done.timeline.facts, now)
 
     def _now(self) -> datetime:
-        now = self._clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_milliseconds(self._clock.now())
 
 
 def _instant(stamp: Timestamp) -> datetime:

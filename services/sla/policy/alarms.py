@@ -8,8 +8,8 @@ from datetime import datetime
 from services.profile.clocks import Alarm, Occasion
 from services.sla.model import Cycle, Escalation, Facts
 from services.sla.policy.escalating import climb, ended, ladder, raised
-from services.sla.policy.limits import applies
 from services.sla.policy.occasions import instants
+from services.sla.policy.terms import applies
 from services.sla.policy.turn import Turn
 
 

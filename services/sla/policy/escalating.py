@@ -9,7 +9,7 @@ from datetime import datetime
 from services.profile.clocks import Chain
 from services.profile.facet import Span
 from services.sla.model import Clock, Escalation, Facts, Rules, Status
-from services.sla.policy.limits import applies
+from services.sla.policy.terms import applies
 from services.sla.policy.turn import Key, Turn
 
 MOST_REPEATS = 100

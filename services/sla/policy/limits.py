@@ -15,9 +15,7 @@ from services.sla.policy.eras import Era, eras_of, laid_anew
 from services.sla.policy.occasions import Stretch
 from services.sla.policy.pauses import bounded, joined, resting, rests_of, within
 from services.sla.policy.runs import Run, runs
-from services.sla.policy.terms import Graded, Terms, applies, calendar_of, deadline, limit_of, terms_of
-
-__all__ = ["Key", "applies", "calendar_of", "deadline", "derive", "limit_of"]
+from services.sla.policy.terms import Graded, Terms, deadline, terms_of
 
 Key = tuple[str, int, int]
 _OVERDUE = (Status.BREACHED, Status.MET_LATE)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from services.kernel.errors import Refused
 from services.sla.model import Clock, Cycle, Facts, News, Rules, Status
-from services.sla.policy.limits import calendar_of, deadline, limit_of
 from services.sla.policy.stepping import instant_of, steps_of
+from services.sla.policy.terms import calendar_of, deadline, limit_of
 
 _FACTS = frozenset(
     {

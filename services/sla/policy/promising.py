@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import NamedTuple, Protocol
 
+from services.kernel.clock import to_milliseconds
 from services.kernel.errors import Missing, Refused
 from services.profile.commitments import CommitmentKind, Reminding
 from services.profile.facet import Span, parse_span
@@ -60,7 +61,7 @@ def due_of(text: str, kind: CommitmentKind, rules: Rules, now: datetime) -> Due:
     if len(words) > LONGEST_GIVEN:
         raise Refused(f"A time has up to {LONGEST_GIVEN} characters; {_REMEDY}.", field="due")
     due = _length(words, kind, rules, now) if _LENGTH.match(words) else Due(_instant(words, rules, now), "")
-    at = due.at.replace(microsecond=due.at.microsecond // 1000 * 1000)
+    at = to_milliseconds(due.at)
     if at <= now:
         local = at.astimezone(rules.calendar(rules.service_hours).zone)
         raise Refused(f"{local:%Y-%m-%d %H:%M} has passed; promise a time that is still to come.", field="due")
@@ -107,7 +108,7 @@ def remind_at(made: datetime, due: datetime, reminding: Reminding) -> datetime:
     at = due - reminding.before.as_timedelta if reminding.before is not None else made
     if at <= made:
         at = made + (due - made) * reminding.fraction
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return to_milliseconds(at)
 
 
 def bounded(text: str, field: str, *, needed: bool = True) -> str:

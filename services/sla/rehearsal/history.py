@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from services.contracts.deskstream.v1 import sla_pb2, ticket_pb2
@@ -60,14 +60,8 @@ class Told:
         for _, event in sorted(self.versions.items()):
             known = learn(known, news_of(event, choices))
         assert known is not None  # noqa: S101 - there is a first version
-        return Facts(
-            newest=known.newest,
-            first_version=known.first_version,
-            first_grade=known.first_grade,
-            cycles=known.cycles,
-            regrades=known.regrades,
-            taken_back=known.taken_back,
-            trail=known.trail,
+        return replace(
+            known,
             holds=tuple(sorted((each for _, each in self.holds.values()), key=lambda each: (each.since, each.id))),
             commitments=tuple(each for _, (_, each) in sorted(self.commitments.items())),
             recalculations=tuple(each for _, each in sorted(self.recalculations.items())),

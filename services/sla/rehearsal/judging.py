@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from services.contracts.deskstream.v1 import sla_pb2, ticket_pb2
+from services.kernel.clock import to_milliseconds
 from services.kernel.errors import Missing, Refused
 from services.profile.applying import load_beside
 from services.profile.load import load_all
@@ -205,8 +206,7 @@ def _day(text: str, field: str) -> date:
 
 
 def _now(settings: Settings) -> datetime:
-    now = clock_from(settings).now()
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return to_milliseconds(clock_from(settings).now())
 
 
 def _change(before: int, after: int) -> str:

@@ -14,7 +14,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from services.contracts.deskstream.v1.sla_pb2 import SlaAlarm
-from services.kernel.clock import Clock
+from services.kernel.clock import Clock, to_milliseconds
 from services.kernel.errors import DeskstreamError
 from services.kernel.ticket import ticket_number
 from services.runtime import telemetry
@@ -186,8 +186,7 @@ class Auditor:
         return post
 
     def _now(self) -> datetime:
-        now = self._clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_milliseconds(self._clock.now())
 
 
 def _unreadable(number: str, trouble: Exception) -> None:

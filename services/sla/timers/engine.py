@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from uuid import uuid4
 
-from services.kernel.clock import Clock
+from services.kernel.clock import Clock, to_milliseconds
 from services.kernel.errors import DeskstreamError, Unavailable
 from services.runtime import telemetry
 from services.runtime.message import Heard, Said
@@ -176,5 +176,4 @@ class Engine:
 
     def _now(self) -> datetime:
         """The present, cut to milliseconds as the database keeps it."""
-        now = self._clock.now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_milliseconds(self._clock.now())
